@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Reads interfaces and local routes of the calling thread's network namespace by rtnetlink. It changes nothing.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <xdemux/base/error.h>
+#include <xdemux/policy/address.h>
+
+namespace xdemux {
+
+/// Where an XDP program sits; `multiple` is one in hardware beside one in software.
+enum class XdpAttachment { none, generic, native, offload, multiple };
+
+struct Interface {
+    std::uint32_t ifindex = 0;
+    std::string name;
+    std::vector<std::string> alternative_names;
+    std::uint32_t mtu = 0;              ///< bytes above layer 2
+    std::array<std::uint8_t, 6> mac{};  ///< zero where the interface has no 6-byte address
+    bool up = false;                    ///< administratively (IFF_UP)
+    bool loopback = false;
+    std::uint32_t master = 0;  ///< ifindex of the bridge, bond or VRF that it belongs to; 0 for none
+    std::string kind;          ///< "veth", "vlan", "bridge", ...; empty for a hardware device
+    XdpAttachment xdp = XdpAttachment::none;
+    std::uint32_t xdp_prog_id = 0;  ///< the software program (native, else generic); else the offloaded one
+    /// A VLAN device of this namespace sits on it, or on a master of it. One that was moved to another namespace is
+    /// not seen.
+    bool has_vlan_above = false;
+};
+
+/// All interfaces, in the kernel's order. A dump that a change interrupted is repeated.
+Result<std::vector<Interface>> interfaces();
+
+/// By name or alternative name. Error: `not_found`.
+Result<Interface> interface_by_name(std::string_view name);
+
+/// Error: `not_found`.
+Result<Interface> interface_by_index(std::uint32_t ifindex);
+
+/// A route by which the kernel delivers to the host itself (RTN_LOCAL).
+struct LocalRoute {
+    Prefix prefix;
+    std::uint32_t ifindex = 0;  ///< 0 where the route names no single device
+
+    friend bool operator==(const LocalRoute&, const LocalRoute&) = default;
+};
+
+/// The local routes of both families and of every table (VRFs have their own), so a prefix can appear more than once.
+/// The kernel filters by type, hence a host with a million forwarding routes answers as fast as one with none; a dump
+/// that a change interrupted is repeated.
+Result<std::vector<LocalRoute>> local_routes();
+
+}  // namespace xdemux

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The TCP and UDP sockets of the calling thread's network namespace, by inet_diag as `ss` reads them. It changes
+// nothing, and it does not decide which socket a packet reaches: that is the kernel's look-up.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include <xdemux/base/error.h>
+#include <xdemux/policy/address.h>
+#include <xdemux/policy/proto.h>
+
+namespace xdemux {
+
+/// RFC 9293's states; the last two are UDP's. `close` is a TCP socket caught while it disappears.
+enum class SocketState {
+    established,
+    syn_sent,
+    syn_recv,
+    fin_wait1,
+    fin_wait2,
+    time_wait,
+    close,
+    close_wait,
+    last_ack,
+    listen,
+    closing,
+    unconnected,
+    connected,
+};
+
+/// "ESTAB", "TIME-WAIT", "LISTEN", "UNCONN", ...: the words of `ss`.
+std::string_view socket_state_name(SocketState state);
+
+struct HostSocket {
+    Proto proto{};
+    SocketState state = SocketState::close;
+    Address local;  ///< what is on the wire: an IPv6 socket that speaks IPv4 (v4-mapped) has IPv4 addresses here
+    std::uint16_t local_port = 0;   ///< host order
+    Address remote;                 ///< unspecified, of the local family, where the socket has none
+    std::uint16_t remote_port = 0;  ///< host order; 0 where the socket has none
+    std::uint32_t ifindex = 0;      ///< the device that it is bound to; 0 for none
+    bool v6only = false;            ///< a wildcard IPv6 socket without it hears IPv4 too
+    std::uint32_t uid = 0;          ///< owner
+    std::uint64_t inode = 0;        ///< 0 where no process holds it (TIME_WAIT, half-open); see process.h
+};
+
+/// Every TCP socket in any state and every bound UDP socket, both families. A snapshot taken while sockets come and
+/// go: one that moves between states meanwhile may be missed or seen twice. Error: `unsupported` where the kernel
+/// cannot list them.
+Result<std::vector<HostSocket>> host_sockets();
+
+}  // namespace xdemux
