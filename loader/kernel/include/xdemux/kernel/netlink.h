@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,13 +26,20 @@ struct Interface {
     bool up = false;                    ///< administratively (IFF_UP)
     bool loopback = false;
     std::uint32_t master = 0;  ///< ifindex of the bridge, bond or VRF that it belongs to; 0 for none
-    std::string kind;          ///< "veth", "vlan", "bridge", ...; empty for a hardware device
+    /// ifindex of the device that it sits on (a VLAN's, the other end of a veth pair); 0 for none, or one of another
+    /// namespace
+    std::uint32_t lower = 0;
+    std::string kind;  ///< "veth", "vlan", "bridge", ...; empty for a hardware device
     XdpAttachment xdp = XdpAttachment::none;
     std::uint32_t xdp_prog_id = 0;  ///< the software program (native, else generic); else the offloaded one
     /// A VLAN device of this namespace sits on it, or on a master of it. One that was moved to another namespace is
     /// not seen.
     bool has_vlan_above = false;
 };
+
+/// Fills has_vlan_above from the kind, lower and master of `all`, which are the interfaces of one namespace. Pure;
+/// interfaces() has done it.
+void mark_vlan_devices(std::span<Interface> all);
 
 /// All interfaces, in the kernel's order. A dump that a change interrupted is repeated.
 Result<std::vector<Interface>> interfaces();

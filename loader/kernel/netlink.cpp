@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+#include <unordered_set>
+
+#include <fmt/format.h>
+#include <linux/if.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+
+#include <xdemux/kernel/netlink.h>
+
+#include "netlink_dump.h"
+
+namespace xdemux {
+namespace {
+
+XdpAttachment attachment_of(std::uint8_t attached) {
+    switch (attached) {
+        case XDP_ATTACHED_DRV:
+            return XdpAttachment::native;
+        case XDP_ATTACHED_SKB:
+            return XdpAttachment::generic;
+        case XDP_ATTACHED_HW:
+            return XdpAttachment::offload;
+        case XDP_ATTACHED_MULTI:
+            return XdpAttachment::multiple;
+        default:
+            return XdpAttachment::none;
+    }
+}
+
+void read_xdp(nlattr* nested, Interface& interface) {
+    nlattr* attributes[IFLA_XDP_MAX + 1] = {};
+    if (nested == nullptr || nla_parse_nested(attributes, IFLA_XDP_MAX, nested, nullptr) < 0) return;
+    interface.xdp = attachment_of(attribute_or_zero<std::uint8_t>(attributes[IFLA_XDP_ATTACHED]));
+    for (const int slot : {IFLA_XDP_DRV_PROG_ID, IFLA_XDP_SKB_PROG_ID, IFLA_XDP_PROG_ID, IFLA_XDP_HW_PROG_ID}) {
+        interface.xdp_prog_id = attribute_or_zero<std::uint32_t>(attributes[slot]);
+        if (interface.xdp_prog_id != 0) return;
+    }
+}
+
+std::string read_kind(nlattr* nested) {
+    nlattr* attributes[IFLA_INFO_MAX + 1] = {};
+    if (nested == nullptr || nla_parse_nested(attributes, IFLA_INFO_MAX, nested, nullptr) < 0) return {};
+    nlattr* kind = attributes[IFLA_INFO_KIND];
+    return kind == nullptr ? std::string() : std::string(nla_get_string(kind));
+}
+
+std::vector<std::string> read_alternative_names(nlattr* nested) {
+    std::vector<std::string> names;
+    if (nested == nullptr) return names;
+    int left = 0;
+    nlattr* property = nullptr;
+    nla_for_each_nested(property, nested, left) {
+        if (nla_type(property) == IFLA_ALT_IFNAME) names.emplace_back(nla_get_string(property));
+    }
+    return names;
+}
+
+void read_link(const nlmsghdr& message, std::vector<Interface>& links) {
+    if (message.nlmsg_type != RTM_NEWLINK) return;
+    // libnl parses without changing the message; its parameters merely lack the const.
+    auto* header = const_cast<nlmsghdr*>(&message);
+    nlattr* attributes[IFLA_MAX + 1] = {};
+    if (nlmsg_parse(header, sizeof(ifinfomsg), attributes, IFLA_MAX, nullptr) < 0) return;
+    ifinfomsg info{};
+    std::memcpy(&info, nlmsg_data(&message), sizeof info);
+
+    Interface interface;
+    interface.ifindex = static_cast<std::uint32_t>(info.ifi_index);
+    if (attributes[IFLA_IFNAME] != nullptr) interface.name = nla_get_string(attributes[IFLA_IFNAME]);
+    interface.alternative_names = read_alternative_names(attributes[IFLA_PROP_LIST]);
+    interface.mtu = attribute_or_zero<std::uint32_t>(attributes[IFLA_MTU]);
+    interface.mac = attribute_or_zero<std::array<std::uint8_t, 6>>(attributes[IFLA_ADDRESS]);
+    interface.up = (info.ifi_flags & IFF_UP) != 0;
+    interface.loopback = (info.ifi_flags & IFF_LOOPBACK) != 0;
+    interface.master = attribute_or_zero<std::uint32_t>(attributes[IFLA_MASTER]);
+    interface.kind = read_kind(attributes[IFLA_LINKINFO]);
+    read_xdp(attributes[IFLA_XDP], interface);
+    // IFLA_LINK_NETNSID says that IFLA_LINK is an index of another namespace, where it may equal one of ours by chance.
+    if (attributes[IFLA_LINK_NETNSID] == nullptr)
+        interface.lower = attribute_or_zero<std::uint32_t>(attributes[IFLA_LINK]);
+    links.push_back(std::move(interface));
+}
+
+bool is_named(const Interface& interface, std::string_view name) {
+    return interface.name == name ||
+           std::ranges::find(interface.alternative_names, name) != interface.alternative_names.end();
+}
+
+void read_route(const nlmsghdr& message, std::vector<LocalRoute>& routes) {
+    if (message.nlmsg_type != RTM_NEWROUTE) return;
+    auto* header = const_cast<nlmsghdr*>(&message);
+    nlattr* attributes[RTA_MAX + 1] = {};
+    if (nlmsg_parse(header, sizeof(rtmsg), attributes, RTA_MAX, nullptr) < 0) return;
+    rtmsg route{};
+    std::memcpy(&route, nlmsg_data(&message), sizeof route);
+    if (route.rtm_type != RTN_LOCAL) return;
+
+    // A default route has no RTA_DST: the address is then all zeros, which is what it means.
+    const std::uint32_t ifindex = attribute_or_zero<std::uint32_t>(attributes[RTA_OIF]);
+    if (route.rtm_family == AF_INET) {
+        const auto bytes = attribute_or_zero<std::array<std::uint8_t, 4>>(attributes[RTA_DST]);
+        routes.push_back({Prefix::of(Address::ipv4(bytes), route.rtm_dst_len), ifindex});
+    } else if (route.rtm_family == AF_INET6) {
+        const auto bytes = attribute_or_zero<std::array<std::uint8_t, 16>>(attributes[RTA_DST]);
+        routes.push_back({Prefix::of(Address::ipv6(bytes), route.rtm_dst_len), ifindex});
+    }
+}
+
+}  // namespace
+
+void mark_vlan_devices(std::span<Interface> all) {
+    std::unordered_set<std::uint32_t> carries_vlan;
+    std::unordered_map<std::uint32_t, std::uint32_t> master_of;
+    for (const Interface& each : all) {
+        if (each.kind == "vlan" && each.lower != 0) carries_vlan.insert(each.lower);
+        if (each.master != 0) master_of[each.ifindex] = each.master;
+    }
+    constexpr int deepest_nesting = 8;  // MAX_NEST_DEV of the kernel
+    for (Interface& each : all) {
+        // A port of a bond or bridge carries the tags of the VLAN devices on its master.
+        std::uint32_t index = each.ifindex;
+        each.has_vlan_above = carries_vlan.contains(index);
+        for (int depth = 0; depth < deepest_nesting && !each.has_vlan_above; ++depth) {
+            const auto master = master_of.find(index);
+            if (master == master_of.end()) break;
+            index = master->second;
+            each.has_vlan_above = carries_vlan.contains(index);
+        }
+    }
+}
+
+Result<std::vector<Interface>> interfaces() {
+    ifinfomsg header{};
+    header.ifi_family = AF_UNSPEC;
+    std::vector<Interface> links;
+    const Status done = netlink_dump(
+        {NETLINK_ROUTE, RTM_GETLINK, std::as_bytes(std::span(&header, 1))}, "cannot list the interfaces",
+        [&] { links.clear(); }, [&](const nlmsghdr& message) { read_link(message, links); });
+    if (!done) return fail(done.error());
+    mark_vlan_devices(links);
+    return links;
+}
+
+Result<Interface> interface_by_name(std::string_view name) {
+    auto all = interfaces();
+    if (!all) return fail(std::move(all.error()));
+    const auto found = std::ranges::find_if(*all, [&](const Interface& each) { return is_named(each, name); });
+    if (found == all->end()) return fail(ErrorKind::not_found, fmt::format("no interface \"{}\"; see ip link", name));
+    return std::move(*found);
+}
+
+Result<Interface> interface_by_index(std::uint32_t ifindex) {
+    auto all = interfaces();
+    if (!all) return fail(std::move(all.error()));
+    const auto found = std::ranges::find(*all, ifindex, &Interface::ifindex);
+    if (found == all->end())
+        return fail(ErrorKind::not_found, fmt::format("no interface with index {}; see ip link", ifindex));
+    return std::move(*found);
+}
+
+Result<std::vector<LocalRoute>> local_routes() {
+    rtmsg header{};
+    header.rtm_family = AF_UNSPEC;
+    header.rtm_type = RTN_LOCAL;
+    std::vector<LocalRoute> routes;
+    const Status done = netlink_dump(
+        {NETLINK_ROUTE, RTM_GETROUTE, std::as_bytes(std::span(&header, 1)), true}, "cannot list the local routes",
+        [&] { routes.clear(); }, [&](const nlmsghdr& message) { read_route(message, routes); });
+    if (!done) return fail(done.error());
+    return routes;
+}
+
+}  // namespace xdemux

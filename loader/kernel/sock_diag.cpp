@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+
+#include <xdemux/kernel/sock_diag.h>
+
+#include "netlink_dump.h"
+
+namespace xdemux {
+namespace {
+
+// The kernel's TCP states by number (enum of net/tcp_states.h), which inet_diag uses for every protocol. Number 12,
+// a half-open connection of a listener, is reported as 3.
+constexpr std::uint32_t kernel_established = 1;
+constexpr std::uint32_t every_state = 0xfff;  // bits 1 to 11
+
+std::optional<SocketState> tcp_state(std::uint8_t number) {
+    constexpr SocketState states[] = {SocketState::established, SocketState::syn_sent,   SocketState::syn_recv,
+                                      SocketState::fin_wait1,   SocketState::fin_wait2,  SocketState::time_wait,
+                                      SocketState::close,       SocketState::close_wait, SocketState::last_ack,
+                                      SocketState::listen,      SocketState::closing};
+    if (number < kernel_established || number > std::size(states)) return std::nullopt;
+    return states[number - kernel_established];
+}
+
+Address::Bytes bytes_of(const __be32 (&words)[4]) {
+    Address::Bytes bytes;
+    std::memcpy(bytes.data(), words, bytes.size());
+    return bytes;
+}
+
+bool is_v4_mapped(const Address::Bytes& bytes) {
+    return std::all_of(bytes.begin(), bytes.begin() + 10, [](std::uint8_t byte) { return byte == 0; }) &&
+           bytes[10] == 0xff && bytes[11] == 0xff;
+}
+
+std::array<std::uint8_t, 4> last_four(const Address::Bytes& bytes) {
+    return {bytes[12], bytes[13], bytes[14], bytes[15]};
+}
+
+void set_addresses(const inet_diag_msg& message, HostSocket& socket) {
+    const Address::Bytes local = bytes_of(message.id.idiag_src);
+    const Address::Bytes remote = bytes_of(message.id.idiag_dst);
+    if (message.idiag_family == AF_INET) {
+        socket.local = Address::ipv4({local[0], local[1], local[2], local[3]});
+        socket.remote = Address::ipv4({remote[0], remote[1], remote[2], remote[3]});
+    } else if (is_v4_mapped(local) || is_v4_mapped(remote)) {
+        // One mapped address suffices: the other is mapped too, or "::", whose last four bytes are 0.0.0.0.
+        socket.local = Address::ipv4(last_four(local));
+        socket.remote = Address::ipv4(last_four(remote));
+    } else {
+        socket.local = Address::ipv6(local);
+        socket.remote = Address::ipv6(remote);
+    }
+}
+
+void read_socket(const nlmsghdr& header, Proto proto, std::vector<HostSocket>& sockets) {
+    if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY) return;
+    nlattr* attributes[INET_DIAG_MAX + 1] = {};
+    // libnl parses without changing the message; its parameter merely lacks the const.
+    if (nlmsg_parse(const_cast<nlmsghdr*>(&header), sizeof(inet_diag_msg), attributes, INET_DIAG_MAX, nullptr) < 0)
+        return;
+    inet_diag_msg message{};
+    std::memcpy(&message, nlmsg_data(&header), sizeof message);
+
+    HostSocket socket;
+    socket.proto = proto;
+    if (proto == Proto::tcp) {
+        const auto state = tcp_state(message.idiag_state);
+        if (!state) return;
+        socket.state = *state;
+    } else {
+        socket.state = message.idiag_state == kernel_established ? SocketState::connected : SocketState::unconnected;
+    }
+    set_addresses(message, socket);
+    socket.local_port = ntohs(message.id.idiag_sport);
+    socket.remote_port = ntohs(message.id.idiag_dport);
+    socket.ifindex = message.id.idiag_if;
+    socket.v6only = attribute_or_zero<std::uint8_t>(attributes[INET_DIAG_SKV6ONLY]) != 0;
+    socket.uid = message.idiag_uid;
+    socket.inode = message.idiag_inode;
+    sockets.push_back(socket);
+}
+
+Status append_sockets(Proto proto, Family family, std::vector<HostSocket>& sockets) {
+    inet_diag_req_v2 request{};
+    request.sdiag_family = family == Family::ipv4 ? AF_INET : AF_INET6;
+    request.sdiag_protocol = proto == Proto::tcp ? IPPROTO_TCP : IPPROTO_UDP;
+    request.idiag_states = every_state;
+    const std::size_t before = sockets.size();
+    const std::string_view name = proto_name(proto);
+    const Status done = netlink_dump(
+        {NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, std::as_bytes(std::span(&request, 1))},
+        fmt::format("cannot list the {} sockets of the host", name), [&] { sockets.resize(before); },
+        [&](const nlmsghdr& message) { read_socket(message, proto, sockets); });
+    if (!done && done.error().error_number() == ENOENT)
+        return fail(ErrorKind::unsupported,
+                    fmt::format("{}; load the kernel's module with modprobe {}_diag", done.error().message(), name));
+    return done;
+}
+
+}  // namespace
+
+std::string_view socket_state_name(SocketState state) {
+    switch (state) {
+        case SocketState::established:
+        case SocketState::connected:
+            return "ESTAB";
+        case SocketState::syn_sent:
+            return "SYN-SENT";
+        case SocketState::syn_recv:
+            return "SYN-RECV";
+        case SocketState::fin_wait1:
+            return "FIN-WAIT-1";
+        case SocketState::fin_wait2:
+            return "FIN-WAIT-2";
+        case SocketState::time_wait:
+            return "TIME-WAIT";
+        case SocketState::close:
+        case SocketState::unconnected:
+            return "UNCONN";
+        case SocketState::close_wait:
+            return "CLOSE-WAIT";
+        case SocketState::last_ack:
+            return "LAST-ACK";
+        case SocketState::listen:
+            return "LISTEN";
+        case SocketState::closing:
+            return "CLOSING";
+    }
+    return "UNKNOWN";
+}
+
+Result<std::vector<HostSocket>> host_sockets() {
+    std::vector<HostSocket> sockets;
+    for (const Proto proto : {Proto::tcp, Proto::udp}) {
+        for (const Family family : {Family::ipv4, Family::ipv6}) {
+            const Status done = append_sockets(proto, family, sockets);
+            if (!done) return fail(done.error());
+        }
+    }
+    return sockets;
+}
+
+}  // namespace xdemux
