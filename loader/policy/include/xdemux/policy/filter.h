@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,21 +44,22 @@ struct Row {
     std::optional<SocketAddress> remote;  ///< none: any peer
 };
 
-/// A parsed filter; an empty one matches every row. Cheap to copy.
+/// A parsed filter; an empty one matches every row.
 ///
-///     FILTER  := [-4|-6] [state STATE | exclude STATE]... [EXPR]
-///     EXPR    := TERM { or TERM }         TERM := FACTOR { [and] FACTOR }
-///     FACTOR  := (not|!) FACTOR | ( EXPR ) | sport [OP] PORT | dport [OP] PORT | src [=|!=] HOST | dst [=|!=] HOST
-///              | state STATE | family (inet|inet6) | tcp | udp
-///     OP      := = == != < <= > >= or eq ne lt le gt ge
-///     PORT    := [:]NUMBER | [:]SERVICE   HOST := ADDR[/LEN][:PORT] | :PORT | *[:PORT], IPv6 in brackets
+///     FILTER := [EXPR]                    EXPR := TERM { or TERM }        TERM := FACTOR { [and] FACTOR }
+///     FACTOR := (not|!) FACTOR | ( EXPR ) | sport [OP] PORT | dport [OP] PORT | src [=|!=] HOST | dst [=|!=] HOST
+///             | STATES | family (inet|inet6) | -4 | -6 | tcp | udp
+///     STATES := (state|exclude) STATE { (state|exclude) STATE }, which add up: `state established state time-wait`
+///     OP     := = == != < <= > >= or eq ne lt le gt ge; && & || | stand for `and` and `or`
+///     PORT   := [:]NUMBER | [:]SERVICE
+///     HOST   := ADDR[/LEN][:PORT] | :PORT | *[:PORT], IPv6 in brackets where a port follows
 ///
 /// A row with a port range matches `= :P` when P is in it, `< :P` and its like when some port of it does; `!=` is the
 /// contrary of `=`. A row for a prefix matches `src` when all of it lies within the one given. A row without a peer
-/// matches no `dst` and no `dport`.
+/// matches no `dst` and no `dport` but by `!=`.
 class Filter {
   public:
-    struct Node;
+    using Predicate = std::function<bool(const Row&)>;
 
     Filter() = default;
     /// One word or several in each string. ErrorKind::usage, naming the offending word.
@@ -66,13 +67,13 @@ class Filter {
 
     /// The rows that match both: for the `-4` and `-6` of a command line.
     [[nodiscard]] Filter only(Family family) const;
-    [[nodiscard]] bool matches(const Row& row) const;
-    [[nodiscard]] bool empty() const { return root_ == nullptr; }
+    [[nodiscard]] bool matches(const Row& row) const { return empty() || predicate_(row); }
+    [[nodiscard]] bool empty() const { return predicate_ == nullptr; }
 
   private:
-    explicit Filter(std::shared_ptr<const Node> root) : root_(std::move(root)) {}
+    explicit Filter(Predicate predicate) : predicate_(std::move(predicate)) {}
 
-    std::shared_ptr<const Node> root_;
+    Predicate predicate_;
 };
 
 }  // namespace xdemux

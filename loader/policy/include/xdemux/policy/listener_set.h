@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -28,6 +27,8 @@ struct ListenerSelector {
 
     static ListenerSelector of(const Listener& listener);
     [[nodiscard]] bool matches(const Listener& listener) const;
+    /// One that it would match: what decides its place and scope.
+    [[nodiscard]] Listener as_listener() const;
     [[nodiscard]] std::string describe() const;
 };
 
@@ -79,14 +80,13 @@ class ListenerSet {
     [[nodiscard]] std::vector<const Listener*> same_identity(const ListenerSelector& selector) const;
     [[nodiscard]] std::uint32_t replaced_by(const Listener& listener) const;
     [[nodiscard]] Error not_found(const ListenerSelector& selector) const;
-    [[nodiscard]] std::uint32_t take_free_id();
+    /// The listener's id must be free.
     void insert(Listener listener);
     void erase(std::uint32_t id);
 
     Listeners listeners_;
     Places places_;
-    std::set<std::uint32_t> free_ids_;  ///< below next_id_
-    std::uint32_t next_id_ = 1;         ///< no id from here on is taken
+    std::map<std::uint32_t, std::uint32_t> free_ids_{{1, UINT32_MAX}};  ///< disjoint intervals: first to last
 };
 
 }  // namespace xdemux

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <functional>
+#include <vector>
+
+#include <xdemux/policy/decide.h>
+
+namespace xdemux {
+namespace {
+
+using Condition = std::function<bool(const Listener&)>;
+
+/// The listeners that hear the packet at all, from which the steps choose.
+std::vector<const Listener*> candidates(const ListenerSet& listeners, const PacketFacts& packet) {
+    std::vector<const Listener*> found;
+    for (const auto& [id, listener] : listeners.listeners()) {
+        const Family family = packet.destination.family();
+        const bool family_fits = listener.scope() == Scope::dual || listener.local.family() == family;
+        const bool address_fits =
+            listener.local.form == LocalForm::wildcard || listener.local.prefix.contains(packet.destination);
+        const bool device_fits = !listener.device || listener.ifindex() == packet.ifindex;
+        if (listener.proto == packet.proto && listener.local.ports.covers(packet.port) && family_fits && address_fits &&
+            device_fits) {
+            found.push_back(&listener);
+        }
+    }
+    return found;
+}
+
+/// The candidate with the lowest id, of those that fulfil the condition.
+std::uint32_t first_of(const std::vector<const Listener*>& listeners, const Condition& condition) {
+    for (const Listener* listener : listeners) {
+        if (condition(*listener)) return listener->id;
+    }
+    return 0;
+}
+
+/// Steps 2 to 4, for listeners on all ports or for the others.
+Decision decide_among(const std::vector<const Listener*>& listeners, bool all_ports) {
+    const auto at = [&](LocalForm form, bool bound, const Condition& also) {
+        return first_of(listeners, [&](const Listener& listener) {
+            return listener.local.ports.is_all() == all_ports && listener.local.form == form &&
+                   listener.device.has_value() == bound && also(listener);
+        });
+    };
+    const auto any = [](const Listener&) { return true; };
+    for (const bool bound : {true, false}) {
+        if (const auto id = at(LocalForm::exact, bound, any)) return {id, ListenerStep::listener_exact};
+    }
+    for (int length = 128; length >= 0; --length) {
+        const auto this_long = [&](const Listener& listener) { return listener.local.prefix.length == length; };
+        for (const bool bound : {true, false}) {
+            if (const auto id = at(LocalForm::prefix, bound, this_long)) return {id, ListenerStep::listener_prefix};
+        }
+    }
+    for (const bool dual : {false, true}) {
+        const auto this_scope = [&](const Listener& listener) { return (listener.scope() == Scope::dual) == dual; };
+        for (const bool bound : {true, false}) {
+            if (const auto id = at(LocalForm::wildcard, bound, this_scope))
+                return {id, ListenerStep::listener_wildcard};
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+std::string_view listener_step_name(ListenerStep step) {
+    switch (step) {
+        case ListenerStep::none:
+            return "none";
+        case ListenerStep::listener_exact:
+            return "listener_exact";
+        case ListenerStep::listener_prefix:
+            return "listener_prefix";
+        case ListenerStep::listener_wildcard:
+            return "listener_wildcard";
+        case ListenerStep::listener_all_ports:
+            break;
+    }
+    return "listener_all_ports";
+}
+
+Decision decide(const ListenerSet& listeners, const PacketFacts& packet) {
+    const auto found = candidates(listeners, packet);
+    if (const Decision decision = decide_among(found, false); decision.listener != 0) return decision;
+    const Decision decision = decide_among(found, true);
+    return {decision.listener, decision.listener != 0 ? ListenerStep::listener_all_ports : ListenerStep::none};
+}
+
+}  // namespace xdemux

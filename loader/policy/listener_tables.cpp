@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <algorithm>
+#include <utility>
+
+#include <xdemux/policy/listener_tables.h>
+
+namespace xdemux {
+namespace {
+
+constexpr std::size_t ports_per_proto = 65536;
+
+constexpr std::size_t index_of(Family family) {
+    return static_cast<std::size_t>(family);
+}
+
+bool hears(Scope scope, Family family) {
+    return scope == Scope::dual || (scope == Scope::ipv4) == (family == Family::ipv4);
+}
+
+ExactForm exact_form(const ListenerPlace& place) {
+    if (place.form == LocalForm::exact) return ExactForm::address;
+    switch (place.scope) {
+        case Scope::ipv4:
+            return ExactForm::wildcard_ipv4;
+        case Scope::ipv6:
+            return ExactForm::wildcard_ipv6;
+        case Scope::dual:
+            break;
+    }
+    return ExactForm::wildcard_dual;
+}
+
+std::uint8_t hint_of(const ListenerPlace& place) {
+    const bool bound = place.ifindex != 0;
+    switch (place.form) {
+        case LocalForm::exact:
+            return bound ? hint_exact_bound : hint_exact;
+        case LocalForm::prefix:
+            return bound ? hint_prefix_bound : hint_prefix;
+        case LocalForm::wildcard:
+            break;
+    }
+    return bound ? hint_wildcard_bound : 0;
+}
+
+/// Whether its answer stands in the slots themselves, and in no table.
+bool lives_in_slots(const ListenerPlace& place) {
+    return place.form == LocalForm::wildcard && place.ifindex == 0;
+}
+
+/// Gathers the tables place by place; slots are dense meanwhile, since a range touches many.
+class Compiler {
+  public:
+    explicit Compiler(const ListenerSet& listeners) : listeners_(listeners), slots_(2 * ports_per_proto) {}
+
+    ListenerTables run() && {
+        const ListenerTableSizes sizes = table_sizes(listeners_);
+        tables_.exact.reserve(sizes.exact);
+        tables_.prefixes.reserve(sizes.prefixes);
+        for (const auto& [place, intervals] : listeners_.places()) {
+            for (const auto& [first, segment] : intervals.segments()) {
+                const Answer answer = answer_of(segment.holders.front());
+                for (std::uint32_t port = first; port <= segment.last; ++port) {
+                    add(place, static_cast<std::uint16_t>(port), answer);
+                }
+            }
+        }
+        sort_by_key(tables_.exact);
+        sort_by_key(tables_.prefixes);
+        take_slots();
+        return std::move(tables_);
+    }
+
+  private:
+    template <typename Entry>
+    static void sort_by_key(std::vector<Entry>& entries) {
+        std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.key < b.key; });
+    }
+
+    Answer answer_of(std::uint32_t id) const { return {id, listeners_.listeners().at(id).target.kind}; }
+
+    Slot& slot(Proto proto, std::uint16_t port) {
+        return slots_[static_cast<std::size_t>(proto) * ports_per_proto + port];
+    }
+
+    void add(const ListenerPlace& place, std::uint16_t port, Answer answer) {
+        if (lives_in_slots(place)) {
+            add_wildcard(place, port, answer);
+            return;
+        }
+        add_hint(place, port);
+        if (place.form == LocalForm::prefix) {
+            tables_.prefixes.push_back({{place.prefix, place.ifindex, place.proto, port}, answer});
+        } else {
+            tables_.exact.push_back(
+                {{exact_form(place), place.prefix.address, place.ifindex, place.proto, port}, answer});
+        }
+    }
+
+    void add_hint(const ListenerPlace& place, std::uint16_t port) {
+        auto& hints = slot(place.proto, port).hints;
+        for (const Family family : {Family::ipv4, Family::ipv6}) {
+            if (hears(place.scope, family)) hints[index_of(family)] |= hint_of(place);
+        }
+    }
+
+    void add_wildcard(const ListenerPlace& place, std::uint16_t port, Answer answer) {
+        Slot& into = slot(place.proto, port);
+        for (const Family family : {Family::ipv4, Family::ipv6}) {
+            if (!hears(place.scope, family)) continue;
+            Answer& standing = into.wildcard[index_of(family)];
+            std::uint8_t& hints = into.hints[index_of(family)];
+            if (place.scope != Scope::dual) {
+                standing = answer;
+                hints = static_cast<std::uint8_t>(hints & ~unsigned{hint_wildcard_dual});
+            } else if (standing.listener == 0) {
+                standing = answer;
+                hints |= hint_wildcard_dual;
+            }
+        }
+    }
+
+    void take_slots() {
+        for (const Proto proto : {Proto::tcp, Proto::udp}) {
+            for (std::size_t port = 0; port < ports_per_proto; ++port) {
+                const Slot& found = slot(proto, static_cast<std::uint16_t>(port));
+                if (!found.empty()) tables_.slots.push_back({{proto, static_cast<std::uint16_t>(port)}, found});
+            }
+        }
+    }
+
+    const ListenerSet& listeners_;
+    std::vector<Slot> slots_;
+    ListenerTables tables_;
+};
+
+/// Walks two tables sorted by key side by side.
+template <typename Entry, typename Put, typename Erase>
+void compare(const std::vector<Entry>& from, const std::vector<Entry>& to, Put put, Erase erase) {
+    auto old = from.begin();
+    auto now = to.begin();
+    while (old != from.end() || now != to.end()) {
+        if (now == to.end() || (old != from.end() && old->key < now->key)) {
+            erase(old->key);
+            ++old;
+        } else if (old == from.end() || now->key < old->key) {
+            put(*now);
+            ++now;
+        } else {
+            if (old->value != now->value) put(*now);
+            ++old;
+            ++now;
+        }
+    }
+}
+
+}  // namespace
+
+ListenerTableSizes table_sizes(const ListenerSet& listeners) {
+    ListenerTableSizes sizes;
+    for (const auto& [place, intervals] : listeners.places()) {
+        if (lives_in_slots(place)) continue;
+        std::size_t& count = place.form == LocalForm::prefix ? sizes.prefixes : sizes.exact;
+        for (const auto& [first, segment] : intervals.segments())
+            count += segment.last - std::size_t{first} + 1;
+    }
+    return sizes;
+}
+
+ListenerTables compile(const ListenerSet& listeners) {
+    return Compiler(listeners).run();
+}
+
+bool TablesDelta::empty() const {
+    return exact_put.empty() && exact_erase.empty() && prefix_put.empty() && prefix_erase.empty() && slots_put.empty();
+}
+
+TablesDelta diff(const ListenerTables& from, const ListenerTables& to) {
+    TablesDelta delta;
+    compare(
+        from.exact, to.exact, [&](const ExactEntry& entry) { delta.exact_put.push_back(entry); },
+        [&](const ExactKey& key) { delta.exact_erase.push_back(key); });
+    compare(
+        from.prefixes, to.prefixes, [&](const PrefixEntry& entry) { delta.prefix_put.push_back(entry); },
+        [&](const PrefixKey& key) { delta.prefix_erase.push_back(key); });
+    compare(
+        from.slots, to.slots, [&](const SlotEntry& entry) { delta.slots_put.push_back(entry); },
+        [&](const SlotKey& key) {
+            delta.slots_put.push_back({key, Slot{}});
+        });
+    return delta;
+}
+
+}  // namespace xdemux
