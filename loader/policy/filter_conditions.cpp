@@ -86,8 +86,9 @@ Result<HostText> split_host(std::string_view word) {
         const std::string_view rest = word.substr(close + 1);
         const auto colon = rest.find(':');
         const std::string_view length = rest.substr(0, colon);
-        if (!length.empty() && length.front() != '/')
+        if (!length.empty() && length.front() != '/') {
             return word_error(word, "\"]\" is to be followed by \":\" or \"/\"");
+        }
         const bool has_port = colon != std::string_view::npos;
         return HostText{fmt::format("{}{}", word.substr(1, close - 1), length),
                         has_port ? rest.substr(colon + 1) : std::string_view{}, has_port};

@@ -20,15 +20,20 @@ Status check_end(std::string_view side, const SocketAddress& end) {
     return {};
 }
 
+/// `local endpoint "...": ...`
+tl::unexpected<Error> fail_on_side(std::string_view side, const Error& error) {
+    return fail(error.kind(), fmt::format("{} {}", side, error.message()));
+}
+
 }  // namespace
 
 Result<FlowKey> FlowKey::parse(std::string_view proto, std::string_view local, std::string_view remote) {
     const auto parsed_proto = parse_proto(proto);
     if (!parsed_proto) return fail(parsed_proto.error());
     const auto parsed_local = SocketAddress::parse(local, *parsed_proto);
-    if (!parsed_local) return fail(parsed_local.error().in("local"));
+    if (!parsed_local) return fail_on_side("local", parsed_local.error());
     const auto parsed_remote = SocketAddress::parse(remote, *parsed_proto);
-    if (!parsed_remote) return fail(parsed_remote.error().in("remote"));
+    if (!parsed_remote) return fail_on_side("remote", parsed_remote.error());
     const FlowKey key{*parsed_proto, *parsed_local, *parsed_remote};
     if (const auto valid = key.validate(); !valid) return fail(valid.error());
     return key;

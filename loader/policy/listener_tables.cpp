@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include <xdemux/policy/listener_tables.h>
 
 namespace xdemux {
 namespace {
-
-constexpr std::size_t ports_per_proto = 65536;
 
 constexpr std::size_t index_of(Family family) {
     return static_cast<std::size_t>(family);
@@ -48,10 +47,10 @@ bool lives_in_slots(const ListenerPlace& place) {
     return place.form == LocalForm::wildcard && place.ifindex == 0;
 }
 
-/// Gathers the tables place by place; slots are dense meanwhile, since a range touches many.
+/// Gathers the tables place by place.
 class Compiler {
   public:
-    explicit Compiler(const ListenerSet& listeners) : listeners_(listeners), slots_(2 * ports_per_proto) {}
+    explicit Compiler(const ListenerSet& listeners) : listeners_(listeners) {}
 
     ListenerTables run() && {
         const ListenerTableSizes sizes = table_sizes(listeners_);
@@ -79,9 +78,7 @@ class Compiler {
 
     Answer answer_of(std::uint32_t id) const { return {id, listeners_.listeners().at(id).target.kind}; }
 
-    Slot& slot(Proto proto, std::uint16_t port) {
-        return slots_[static_cast<std::size_t>(proto) * ports_per_proto + port];
-    }
+    Slot& slot(Proto proto, std::uint16_t port) { return slots_[static_cast<unsigned>(proto) << 16U | port]; }
 
     void add(const ListenerPlace& place, std::uint16_t port, Answer answer) {
         if (lives_in_slots(place)) {
@@ -121,16 +118,16 @@ class Compiler {
     }
 
     void take_slots() {
-        for (const Proto proto : {Proto::tcp, Proto::udp}) {
-            for (std::size_t port = 0; port < ports_per_proto; ++port) {
-                const Slot& found = slot(proto, static_cast<std::uint16_t>(port));
-                if (!found.empty()) tables_.slots.push_back({{proto, static_cast<std::uint16_t>(port)}, found});
-            }
+        tables_.slots.reserve(slots_.size());
+        for (const auto& [index, slot] : slots_) {
+            const SlotKey key{static_cast<Proto>(index >> 16U), static_cast<std::uint16_t>(index & 0xffffU)};
+            tables_.slots.push_back({key, slot});
         }
+        sort_by_key(tables_.slots);
     }
 
     const ListenerSet& listeners_;
-    std::vector<Slot> slots_;
+    std::unordered_map<std::uint32_t, Slot> slots_;  ///< by (protocol << 16) | port; none is empty
     ListenerTables tables_;
 };
 
