@@ -2,15 +2,21 @@
 // The instance lock: one holder, whatever happens to it.
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <future>
+#include <stdexcept>
+#include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <xdemux/base/fd.h>
 #include <xdemux/kernel/lock.h>
 
 #include "support/netns_fixture.h"
@@ -39,6 +45,44 @@ class KernelLock : public ::testing::Test {
   private:
     std::string root_;
     std::string directory_;
+};
+
+/// A process that takes the lock and keeps it until it is killed, at the latest with this object.
+class Holder {
+  public:
+    explicit Holder(const std::function<Result<InstanceLock>()>& acquire) {
+        int answers[2];
+        if (::pipe2(answers, O_CLOEXEC) != 0) throw std::runtime_error("pipe2 failed");
+        const Fd write_end(answers[1]);
+        answers_.reset(answers[0]);
+        pid_ = ::fork();
+        if (pid_ != 0) return;
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        const auto lock = acquire();
+        const char answer = lock ? 'y' : 'n';
+        if (::write(write_end.get(), &answer, 1) != 1) ::_exit(1);
+        for (;;)
+            ::pause();
+    }
+    ~Holder() { kill(); }
+    Holder(const Holder&) = delete;
+    Holder& operator=(const Holder&) = delete;
+
+    /// Waits for the child to have tried.
+    [[nodiscard]] bool has_it() const {
+        char answer = 'n';
+        return ::read(answers_.get(), &answer, 1) == 1 && answer == 'y';
+    }
+    [[nodiscard]] pid_t pid() const { return pid_; }
+    void kill() {
+        if (pid_ <= 0) return;
+        ::kill(pid_, SIGKILL);
+        ::waitpid(std::exchange(pid_, -1), nullptr, 0);
+    }
+
+  private:
+    pid_t pid_ = -1;
+    Fd answers_;
 };
 
 TEST_F(KernelLock, a_second_holder_is_refused_with_the_pid_and_name_of_the_first) {
@@ -74,27 +118,12 @@ TEST_F(KernelLock, a_waiter_gets_it_when_the_holder_is_done) {
 }
 
 TEST_F(KernelLock, a_killed_holder_leaves_nothing_to_clear) {
-    int held[2];
-    ASSERT_EQ(::pipe(held), 0);
-    const pid_t child = ::fork();
-    if (child == 0) {
-        const auto lock = acquire("default");
-        const char answer = lock ? 'y' : 'n';
-        if (::write(held[1], &answer, 1) != 1) ::_exit(1);
-        for (;;)
-            ::pause();
-    }
-    char answer = 0;
-    ASSERT_EQ(::read(held[0], &answer, 1), 1);
-    EXPECT_EQ(answer, 'y');
+    Holder holder([&] { return acquire("default"); });
+    ASSERT_TRUE(holder.has_it());
     const auto refused = acquire("default");
     ASSERT_FALSE(refused);
-    EXPECT_THAT(refused.error().message(), HasSubstr(fmt::format("process {} ", child)));
-
-    ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
-    ::close(held[0]);
-    ::close(held[1]);
+    EXPECT_THAT(refused.error().message(), HasSubstr(fmt::format("process {} ", holder.pid())));
+    holder.kill();
     EXPECT_TRUE(acquire("default"));
 }
 

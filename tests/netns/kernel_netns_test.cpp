@@ -72,14 +72,17 @@ TEST_F(KernelNetns, other_threads_stay_where_they_are) {
     const auto main_thread = netns_cookie().value();
     std::uint64_t inside = 0;
     std::uint64_t main_thread_meanwhile = 0;
+    std::optional<std::string> name_inside;
     std::thread([&] {
         const auto scope = NetnsScope::enter(peer());
         inside = netns_cookie().value();
+        name_inside = netns_name();
         // /proc/PID shows the main thread's namespace.
         const auto back = NetnsScope::enter(fmt::format("/proc/{}/ns/net", ::getpid()));
         main_thread_meanwhile = netns_cookie().value();
     }).join();
     EXPECT_NE(inside, main_thread);
+    EXPECT_EQ(name_inside, peer());
     EXPECT_EQ(main_thread_meanwhile, main_thread);
 }
 
