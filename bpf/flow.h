@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The flow table behind its one interface: flow_find(). Nothing else in the data path knows how flows are stored.
+ */
+#ifndef XDEMUX_FLOW_H
+#define XDEMUX_FLOW_H
+
+#include "maps.h"
+#include "packet.h"
+
+static __always_inline struct flow *flow_find(const struct packet *p)
+{
+	struct flow_key key = {
+		.local_port = p->dst_port,
+		.remote_port = p->src_port,
+		.proto = p->proto,
+		.family = p->family,
+	};
+
+	copy_addr(key.local_addr, p->dst, p->family);
+	copy_addr(key.remote_addr, p->src, p->family);
+	return bpf_map_lookup_elem(&flows, &key);
+}
+
+static __always_inline int match_flow(const struct packet *p, const struct port_slot *slot, struct outcome *o)
+{
+	struct flow *flow;
+
+	if (!slot->flows)
+		return 0;
+	o->asked |= STAGE_FLOW;
+	flow = flow_find(p);
+	if (!flow)
+		return 0;
+	o->answered |= STAGE_FLOW;
+	o->reason = REASON_FLOW;
+	o->target = flow->target;
+	if (!p->traced && !p->quotes_ports) {
+		__sync_fetch_and_add(&flow->packets, 1);
+		__sync_fetch_and_add(&flow->bytes, p->frame_len);
+		flow->last_seen_ns = bpf_ktime_get_coarse_ns();
+	}
+	return 1;
+}
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The one way to read a frame: ask for so many bytes at an offset, get a checked pointer or NULL.
+ */
+#ifndef XDEMUX_FRAME_H
+#define XDEMUX_FRAME_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+/* No offset that the parser builds comes near it; it tells the verifier so. */
+#define FRAME_OFFSET_MAX 0x7fff
+
+/* The linear part of the frame. */
+struct frame {
+	void *data;
+	void *end;
+};
+
+static __always_inline struct frame frame_of(const struct xdp_md *ctx)
+{
+	struct frame f = {
+		.data = (void *)(long)ctx->data,
+		.end = (void *)(long)ctx->data_end,
+	};
+
+	return f;
+}
+
+/* `size` bytes at `offset` that are there to be read and written, or NULL. */
+static __always_inline void *frame_at(const struct frame *f, __u32 offset, __u32 size)
+{
+	void *at;
+
+	if (offset > FRAME_OFFSET_MAX)
+		return NULL;
+	at = f->data + offset;
+	barrier_var(at); /* what is compared is what is used */
+	return at + size <= f->end ? at : NULL;
+}
+
+static __always_inline __u32 frame_linear_len(const struct frame *f)
+{
+	__u64 len = f->end - f->data;
+
+	barrier_var(len); /* pointers are subtracted in 64 bits, or the verifier refuses */
+	return len;
+}
+
+#endif

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The contract between the XDP program and user space: every map's key and value, and every number that both sides
+ * write. Valid C and C++. It holds layouts and enumerations alone, no code. Numbers are append-only. Addresses are
+ * bytes in network order (IPv4 in the first four of sixteen, the rest zero), ports are in host order, times are
+ * CLOCK_MONOTONIC nanoseconds, lengths are bytes of the frame as XDP sees it.
+ */
+#ifndef XDEMUX_CONTRACT_H
+#define XDEMUX_CONTRACT_H
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#include <type_traits>
+namespace xdemux::contract {
+#define XDEMUX_ASSERT_LAYOUT(type, size)                                                        \
+	static_assert(sizeof(type) == (size) && std::is_standard_layout_v<type> &&              \
+		      std::is_trivially_copyable_v<type> &&                                     \
+		      std::has_unique_object_representations_v<type>)
+#define XDEMUX_CONSTANT(name, value) inline constexpr __u32 name = value
+#else
+#define XDEMUX_ASSERT_LAYOUT(type, size) _Static_assert(sizeof(type) == (size), #type)
+#define XDEMUX_CONSTANT(name, value) enum { name = (value) }
+#endif
+
+/* Raised when a layout below changes: tools refuse the tables of another version. */
+XDEMUX_CONSTANT(CONTRACT_VERSION, 1);
+
+XDEMUX_CONSTANT(NAME_SIZE, 16); /* a name and its terminating zero */
+XDEMUX_CONSTANT(ADDR_SIZE, 16);
+XDEMUX_CONSTANT(PORT_COUNT, 65536);
+XDEMUX_CONSTANT(PORT_INDEXES, 2 * 65536); /* (proto << 16) | port */
+
+enum proto {
+	PROTO_TCP = 0,
+	PROTO_UDP = 1,
+	PROTO_COUNT = 2,
+};
+
+enum family {
+	FAMILY_IPV4 = 0,
+	FAMILY_IPV6 = 1,
+	FAMILY_COUNT = 2,
+	FAMILY_DUAL = 2, /* of a wildcard listener: both */
+};
+
+enum mode {
+	MODE_MONITOR = 0, /* count what would have been done */
+	MODE_ENFORCE = 1, /* do it */
+};
+
+/* What enforce mode does with a packet. */
+enum verdict {
+	VERDICT_PASS = 0,
+	VERDICT_DROP = 1,
+	VERDICT_REJECT = 2,
+	VERDICT_STEER = 3,
+	VERDICT_COUNT = 4,
+};
+
+/* Where a match goes. */
+enum target_kind {
+	TARGET_NONE = 0,
+	TARGET_PASS = 1,
+	TARGET_DROP = 2,
+	TARGET_REJECT = 3,
+};
+
+/* Why, one for each packet. The names are a promise: the tool prints them in lower case. */
+enum reason {
+	REASON_UNDECIDED = 0, /* never counted */
+	REASON_FLOW = 1,
+	REASON_LISTENER_EXACT = 2,
+	REASON_LISTENER_PREFIX = 3,
+	REASON_LISTENER_WILDCARD = 4,
+	REASON_LISTENER_ALL_PORTS = 5,
+	REASON_HOST_SOCKET = 6,
+	REASON_CLOSED = 7,
+	REASON_PORT_ZERO = 8,
+	REASON_SOURCE_DENIED = 9,
+	REASON_RATE_LIMITED = 10,
+	REASON_SOURCE_BLOCKED = 11,
+	REASON_TARGET_FALLBACK = 12,
+	REASON_ICMP_ERROR = 13,
+	REASON_ICMP_OTHER = 14,
+	REASON_FRAGMENT = 15,
+	REASON_FRAGMENT_ORPHAN = 16,
+	REASON_NOT_LOCAL = 17,
+	REASON_MULTICAST = 18, /* broadcast too */
+	REASON_OTHER_PROTOCOL = 19,
+	REASON_NOT_IP = 20,
+	REASON_BAD_ETHERNET = 21,
+	REASON_BAD_VLAN = 22,
+	REASON_BAD_IPV4 = 23,
+	REASON_BAD_IPV6 = 24,
+	REASON_BAD_EXTENSION = 25,
+	REASON_BAD_TCP = 26,
+	REASON_BAD_UDP = 27,
+	REASON_BAD_ICMP = 28,
+	REASON_COUNT = 29,
+};
+
+/*
+ * Map port_slots, array by (proto << 16) | local port: the wildcard answer and what else is worth asking. Index
+ * (proto << 16) | 0 holds the listeners on all ports, since no listener may name port 0. User space writes, each word
+ * whole: `listener` before `target` when an answer appears, `target` before `listener` when it goes, so that a
+ * target is never seen with nobody behind it. `flows` is counted atomically by whoever adds or removes a flow.
+ */
+enum slot_hint {
+	HINT_EXACT = 1,          /* listeners on exact addresses */
+	HINT_EXACT_BOUND = 2,    /* ... bound to a device */
+	HINT_PREFIX = 4,         /* listeners on prefixes */
+	HINT_PREFIX_BOUND = 8,   /* ... bound to a device */
+	HINT_WILDCARD_BOUND = 16, /* wildcard listeners bound to a device */
+	HINT_WILDCARD_DUAL = 32, /* the answer in this slot is a dual-stack listener's */
+};
+
+struct port_slot {
+	__u32 listener[2]; /* by enum family: id of the unbound wildcard listener, 0: none */
+	__u8 target[2];    /* by enum family: its enum target_kind */
+	__u8 hints[2];     /* by enum family: enum slot_hint */
+	__u32 flows;       /* flows whose local port this is */
+};
+XDEMUX_ASSERT_LAYOUT(struct port_slot, 16);
+
+/* Map listeners, hash by listener id (1 and up): what the user asked for. User space alone reads and writes it. */
+enum listener_scope {
+	SCOPE_EXACT = 0,
+	SCOPE_PREFIX = 1,
+	SCOPE_WILDCARD = 2,
+};
+
+/* A change marks first and commits with one write of struct journal: see there. */
+enum listener_state {
+	LISTENER_ACTIVE = 0,
+	LISTENER_ADDING = 1,
+	LISTENER_REMOVING = 2,
+};
+
+struct listener {
+	__u8 addr[16];
+	__u32 ifindex;   /* 0: any device */
+	__u16 port;      /* 0: all ports */
+	__u16 port_last; /* as port unless a range */
+	enum proto proto;
+	enum listener_scope scope;
+	enum family family; /* FAMILY_DUAL: a wildcard of both */
+	enum target_kind target;
+	enum listener_state state;
+	__u8 prefix_len; /* bits; of an exact address all of them, of a wildcard 0 */
+	__u8 reuseport;
+	__u8 zero[2];
+	char name[16];
+	char dev[16]; /* the device's name when the listener was made, for people; ifindex counts */
+};
+XDEMUX_ASSERT_LAYOUT(struct listener, 80);
+
+/*
+ * Map journal, array of one: makes a change of listeners complete or undone when its writer is killed. APPLYING: the
+ * next writer takes back what is LISTENER_ADDING and revives what is LISTENER_REMOVING; COMMITTED: it goes on; both
+ * then make the tables below from what is active.
+ */
+enum journal_state {
+	JOURNAL_IDLE = 0,
+	JOURNAL_APPLYING = 1,
+	JOURNAL_COMMITTED = 2,
+};
+
+struct journal {
+	enum journal_state state;
+};
+XDEMUX_ASSERT_LAYOUT(struct journal, 4);
+
+/* Value of listen_addrs and listen_prefixes. */
+struct listen_entry {
+	__u32 listener;
+	enum target_kind target;
+	__u32 prefix_len; /* bits of the prefix that matched */
+};
+XDEMUX_ASSERT_LAYOUT(struct listen_entry, 12);
+
+/* Key of listen_addrs, hash: exact addresses; and with a zero address the wildcards that are bound to a device. */
+struct listen_addr {
+	__u8 addr[16];
+	__u32 ifindex; /* 0: any device */
+	__u16 port;    /* 0: all ports */
+	__u8 proto;    /* enum proto */
+	__u8 family;   /* enum family */
+};
+XDEMUX_ASSERT_LAYOUT(struct listen_addr, 24);
+
+/* Key of listen_prefixes, longest-prefix trie. The fixed fields are its first 64 bits. */
+XDEMUX_CONSTANT(LISTEN_PREFIX_FIXED_BITS, 64);
+struct listen_prefix {
+	__u32 prefixlen; /* LISTEN_PREFIX_FIXED_BITS + bits of the address */
+	__u32 ifindex;
+	__u16 port;
+	__u8 proto;
+	__u8 family;
+	__u8 addr[16];
+};
+XDEMUX_ASSERT_LAYOUT(struct listen_prefix, 28);
+
+/* Map flows: an exact 4-tuple of one protocol. Local is the packet's destination. */
+struct flow_key {
+	__u8 local_addr[16];
+	__u8 remote_addr[16];
+	__u16 local_port;
+	__u16 remote_port;
+	__u8 proto;  /* enum proto */
+	__u8 family; /* enum family */
+	__u16 zero;
+};
+XDEMUX_ASSERT_LAYOUT(struct flow_key, 40);
+
+enum flow_state {
+	FLOW_ESTABLISHED = 0,
+	FLOW_TIME_WAIT = 1,
+};
+
+struct flow {
+	__u64 packets;
+	__u64 bytes;
+	__u64 last_seen_ns; /* coarse; 0: never */
+	enum target_kind target;
+	enum flow_state state;
+};
+XDEMUX_ASSERT_LAYOUT(struct flow, 32);
+
+/*
+ * Map local_hot, array of one: the first few local addresses in one cache line, the rest is asked of local_routes only
+ * where `more` says so. Unused places repeat an address that is always local, never zero.
+ */
+XDEMUX_CONSTANT(LOCAL_HOT_IPV4, 4);
+XDEMUX_CONSTANT(LOCAL_HOT_IPV6, 3);
+struct local_hot {
+	__u8 ipv4[4][4];
+	__u8 ipv6[3][16];
+	__u8 more[2]; /* by enum family */
+	__u8 zero[62];
+};
+XDEMUX_ASSERT_LAYOUT(struct local_hot, 128);
+
+/* Key of local_routes, longest-prefix trie: what is local by route (AnyIP too), or named by a listener. */
+XDEMUX_CONSTANT(LOCAL_ROUTE_FIXED_BITS, 32);
+struct local_route {
+	__u32 prefixlen; /* LOCAL_ROUTE_FIXED_BITS + bits of the address */
+	__u8 family;
+	__u8 zero[3];
+	__u8 addr[16];
+};
+XDEMUX_ASSERT_LAYOUT(struct local_route, 24);
+
+enum local_source {
+	LOCAL_BY_ROUTE = 0,
+	LOCAL_BY_LISTENER = 1,
+};
+
+struct local_entry {
+	enum local_source source;
+};
+XDEMUX_ASSERT_LAYOUT(struct local_entry, 4);
+
+/* Map fragments, LRU hash: what became of a datagram's first fragment, for the others (RFC 791, RFC 8200). */
+struct fragment_key {
+	__u8 src[16];
+	__u8 dst[16];
+	__u32 id; /* network order, as on the wire */
+	__u8 protocol; /* IANA number */
+	__u8 family;
+	__u16 zero;
+};
+XDEMUX_ASSERT_LAYOUT(struct fragment_key, 40);
+
+struct fragment {
+	enum verdict verdict;
+};
+XDEMUX_ASSERT_LAYOUT(struct fragment, 4);
+
+/* Maps port_counters and port_drops, per CPU, by (proto << 16) | local port; listener_counts by listener id. */
+struct traffic {
+	__u64 packets;
+	__u64 bytes;
+};
+XDEMUX_ASSERT_LAYOUT(struct traffic, 16);
+
+/* Map reason_counters, per CPU, by reason * VERDICT_COUNT + verdict. */
+struct reason_counter {
+	__u64 packets;
+	__u64 bytes;
+	__u64 monitored_packets; /* of them, those whose verdict was not carried out, the mode being monitor */
+};
+XDEMUX_ASSERT_LAYOUT(struct reason_counter, 24);
+
+/* Map reject_limits, per CPU, array of one: token bucket of the replies. */
+struct reject_limit {
+	__u64 tokens_ns; /* credit: a reply costs 1e9 / settings.rejects_per_second */
+	__u64 last_ns;
+};
+XDEMUX_ASSERT_LAYOUT(struct reject_limit, 16);
+
+/*
+ * Map forwarding, per CPU, by a hash of ifindex and family: whether packets arriving there are forwarded, as the kernel
+ * said within this jiffy. Data path alone.
+ */
+XDEMUX_CONSTANT(FORWARDING_SLOTS, 64);
+struct forwarding {
+	__u64 jiffies;
+	__u32 ifindex;
+	__u32 enabled;
+};
+XDEMUX_ASSERT_LAYOUT(struct forwarding, 16);
+
+/* What decides: one set of rules. */
+struct rules {
+	enum mode mode;
+	enum verdict closed; /* of closed endpoints: pass, drop or reject */
+	__u32 host;          /* 1: a closed endpoint must be unknown to the host's sockets too */
+};
+XDEMUX_ASSERT_LAYOUT(struct rules, 12);
+
+/*
+ * Constants of a loaded program (its read-only data, pinned as `settings`). Every change of settings loads the program
+ * anew and swaps it in through the links.
+ */
+struct settings {
+	__u32 contract; /* CONTRACT_VERSION; stays the first field for ever */
+	struct rules rules;
+	struct rules fallback;   /* in force again once confirm_by_ns has passed */
+	__u32 shared_counters;   /* 1: port counters are one atomic array, not one per CPU */
+	__u64 confirm_by_ns;     /* CLOCK_MONOTONIC_COARSE; 0: nothing to confirm */
+	__u64 netns_cookie;      /* the namespace that the instance belongs to (SO_NETNS_COOKIE) */
+	__u64 trace_key;         /* random: who knows it may ask the program for a trace */
+	__u64 rejects_per_second; /* per CPU */
+};
+XDEMUX_ASSERT_LAYOUT(struct settings, 64);
+
+/*
+ * What explain reads: metadata in front of the frame under BPF_PROG_TEST_RUN. Frames from a driver have none. The tool
+ * sets `key`; the program then writes the rest and leaves every counter, limiter and table alone.
+ */
+enum stage {
+	STAGE_SLOT = 1,
+	STAGE_FLOW = 2,
+	STAGE_EXACT = 4,
+	STAGE_PREFIX = 8,
+	STAGE_LOCAL = 16,
+	STAGE_WILDCARD = 32,
+	STAGE_ALL_EXACT = 64,
+	STAGE_ALL_PREFIX = 128,
+	STAGE_ALL_WILDCARD = 256,
+	STAGE_HOST = 512,
+	STAGE_ROUTE = 1024,
+	STAGE_FRAGMENT = 2048,
+};
+
+struct trace {
+	__u64 key;
+	__u16 asked;     /* enum stage: look-ups that were made */
+	__u16 answered;  /* enum stage: those that found something */
+	__u8 reason;     /* enum reason */
+	__u8 verdict;    /* enum verdict */
+	__u8 action;     /* enum verdict: what was done */
+	__u8 target;     /* enum target_kind */
+	__u32 listener;  /* id, 0: none */
+	__u16 local_port; /* as parsed; 0 with reasons that have no ports */
+	__u16 remote_port;
+	__u16 l3_offset;
+	__u16 l4_offset;
+	__u8 proto;  /* enum proto */
+	__u8 family; /* enum family */
+	__u8 prefix_len;
+	__u8 zero;
+};
+XDEMUX_ASSERT_LAYOUT(struct trace, 32);
+
+#ifdef __cplusplus
+} /* namespace xdemux::contract */
+#endif
+
+#endif

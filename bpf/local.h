@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Is a destination this host's? The table of local routes answers quickly; before a real drop the kernel is asked where
+ * it forwards, since the table may be stale there and the packet another host's.
+ */
+#ifndef XDEMUX_LOCAL_H
+#define XDEMUX_LOCAL_H
+
+#include <linux/bpf.h>
+
+#include "maps.h"
+#include "packet.h"
+#include "protocol.h"
+
+static __always_inline int same_ipv6(const __be32 a[4], const __u8 b[16])
+{
+	const __u32 *words = (const __u32 *)b;
+
+	return !((a[0] ^ words[0]) | (a[1] ^ words[1]) | (a[2] ^ words[2]) | (a[3] ^ words[3]));
+}
+
+/* A torn read of an address under change is a mixture of two: no packet's destination, or one of both. */
+static __always_inline int is_hot_local(const struct packet *p, const struct local_hot *hot)
+{
+	int i;
+
+	if (p->family == FAMILY_IPV4) {
+#pragma unroll
+		for (i = 0; i < LOCAL_HOT_IPV4; i++)
+			if (*(const __u32 *)hot->ipv4[i] == p->dst[0])
+				return 1;
+		return 0;
+	}
+#pragma unroll
+	for (i = 0; i < LOCAL_HOT_IPV6; i++)
+		if (same_ipv6(p->dst, hot->ipv6[i]))
+			return 1;
+	return 0;
+}
+
+static __always_inline int is_local(const struct packet *p)
+{
+	struct local_route key = {
+		.prefixlen = LOCAL_ROUTE_FIXED_BITS + (p->family == FAMILY_IPV6 ? 128 : 32),
+		.family = p->family,
+	};
+	const struct local_hot *hot;
+	__u32 zero = 0;
+
+	hot = bpf_map_lookup_elem(&local_hot, &zero);
+	if (!hot)
+		return 0;
+	if (is_hot_local(p, hot))
+		return 1;
+	if (!hot->more[p->family & 1])
+		return 0;
+	copy_addr(key.addr, p->dst, p->family);
+	return !!bpf_map_lookup_elem(&local_routes, &key);
+}
+
+/* Asks the kernel's routes; LOCAL_ROUTE_UNKNOWN where the interface does not forward, and then nothing is forwarded. */
+static __always_inline long ask_route(struct xdp_md *ctx, const struct packet *p)
+{
+	struct bpf_fib_lookup fib = {
+		.family = p->family == FAMILY_IPV6 ? AF_INET6 : AF_INET,
+		.l4_protocol = p->protocol,
+		.ifindex = ctx->ingress_ifindex,
+	};
+
+	if (p->family == FAMILY_IPV6) {
+		__builtin_memcpy(fib.ipv6_src, p->src, sizeof(fib.ipv6_src));
+		__builtin_memcpy(fib.ipv6_dst, p->dst, sizeof(fib.ipv6_dst));
+	} else {
+		fib.ipv4_src = p->src[0];
+		fib.ipv4_dst = p->dst[0];
+	}
+	return bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
+}
+
+/*
+ * Would the kernel send the packet on to another host? Whether the interface forwards is the kernel's own word, at most
+ * one jiffy old, so that a switched sysctl counts at once and an interface that does not forward is spared the
+ * look-up.
+ */
+static __always_inline int is_forwarded(struct xdp_md *ctx, const struct packet *p)
+{
+	__u32 ifindex = ctx->ingress_ifindex, index = (ifindex << 1 | (p->family & 1)) % FORWARDING_SLOTS;
+	struct forwarding *known = bpf_map_lookup_elem(&forwarding, &index);
+	__u64 now = bpf_jiffies64();
+	long answer;
+
+	if (!known)
+		return 1;
+	if (!known->enabled && known->ifindex == ifindex && known->jiffies == now)
+		return 0;
+	answer = ask_route(ctx, p);
+	known->ifindex = ifindex;
+	known->jiffies = now;
+	known->enabled = answer != BPF_FIB_LKUP_RET_FWD_DISABLED;
+	return answer != BPF_FIB_LKUP_RET_FWD_DISABLED && answer != BPF_FIB_LKUP_RET_NOT_FWDED;
+}
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * All maps and the settings. Layouts are the contract's; sizes marked "loader" are set before load.
+ */
+#ifndef XDEMUX_MAPS_H
+#define XDEMUX_MAPS_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <xdemux/contract.h>
+
+/* Set by the loader before load, so that what is switched off is not in the program. */
+const volatile struct settings settings SEC(".rodata.settings");
+
+/* Key (proto << 16) | local port. User space writes, through a mapping and by word; the data path reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, PORT_INDEXES);
+	__type(key, __u32);
+	__type(value, struct port_slot);
+} port_slots SEC(".maps");
+
+/* User space writes and reads: what the user asked for, by listener id. Size: loader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, struct listener);
+} listeners SEC(".maps");
+
+/* User space writes and reads: whether a change of listeners is under way. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct journal);
+} journal SEC(".maps");
+
+/* User space writes, the data path reads where a slot's hints say so. Size: loader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct listen_addr);
+	__type(value, struct listen_entry);
+} listen_addrs SEC(".maps");
+
+/* User space writes, the data path reads where a slot's hints say so. Size: loader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct listen_prefix);
+	__type(value, struct listen_entry);
+} listen_prefixes SEC(".maps");
+
+/* User space writes, the data path reads and counts where a slot has flows. Size: loader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct flow_key);
+	__type(value, struct flow);
+} flows SEC(".maps");
+
+/* User space writes, the data path reads: is a destination this host's? */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct local_hot);
+} local_hot SEC(".maps");
+
+/* User space writes, the data path reads where local_hot has `more`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct local_route);
+	__type(value, struct local_entry);
+} local_routes SEC(".maps");
+
+/* The data path writes and reads: verdicts of first fragments. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct fragment_key);
+	__type(value, struct fragment);
+} fragments SEC(".maps");
+
+/* The data path writes, user space reads. Key (proto << 16) | local port. Type: loader (see settings.shared_counters). */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, PORT_INDEXES);
+	__type(key, __u32);
+	__type(value, struct traffic);
+} port_counters SEC(".maps");
+
+/* As port_counters, of what was really dropped or rejected. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, PORT_INDEXES);
+	__type(key, __u32);
+	__type(value, struct traffic);
+} port_drops SEC(".maps");
+
+/* The data path writes, user space reads. Key: listener id. Size: loader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, struct traffic);
+} listener_counts SEC(".maps");
+
+/* The data path writes, user space reads. Key: reason * VERDICT_COUNT + verdict. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, REASON_COUNT * VERDICT_COUNT);
+	__type(key, __u32);
+	__type(value, struct reason_counter);
+} reason_counters SEC(".maps");
+
+/* The data path alone: credit for replies. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct reject_limit);
+} reject_limits SEC(".maps");
+
+/* The data path alone: does an interface forward? */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, FORWARDING_SLOTS);
+	__type(key, __u32);
+	__type(value, struct forwarding);
+} forwarding SEC(".maps");
+
+#endif

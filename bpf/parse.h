@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * First stage: from the frame to the facts. parse_frame() answers REASON_UNDECIDED for a TCP or UDP packet whose ports
+ * are known, REASON_FRAGMENT for a later fragment, REASON_ICMP_OTHER for ICMP of any kind (portless.h looks closer), and
+ * otherwise the reason that ends the matter. It reads the frame and writes struct packet, nothing else.
+ */
+#ifndef XDEMUX_PARSE_H
+#define XDEMUX_PARSE_H
+
+#include <linux/if_ether.h>
+
+#include "parse_ip.h"
+#include "parse_l4.h"
+
+#define VLAN_TAGS_MAX 2
+
+struct vlan_tag {
+	__be16 tci;
+	__be16 ethertype;
+};
+
+static __always_inline int is_vlan(__be16 ethertype)
+{
+	return ethertype == bpf_htons(ETH_P_8021Q) || ethertype == bpf_htons(ETH_P_8021AD);
+}
+
+/* The ethertype behind at most two tags; 0 when a tag is cut. */
+static __always_inline __be16 skip_vlan_tags(const struct frame *f, struct packet *p, __be16 ethertype)
+{
+	int i;
+
+#pragma unroll
+	for (i = 0; i < VLAN_TAGS_MAX && is_vlan(ethertype); i++) {
+		const struct vlan_tag *tag = frame_at(f, p->l3_offset, sizeof(*tag));
+
+		if (!tag)
+			return 0;
+		ethertype = tag->ethertype;
+		p->l3_offset += sizeof(*tag);
+	}
+	return ethertype;
+}
+
+static __always_inline enum reason parse_transport(struct xdp_md *ctx, struct packet *p)
+{
+	struct frame f = frame_of(ctx);
+
+	if (p->fragment == FRAGMENT_LATER)
+		return REASON_FRAGMENT;
+	if (has_ports(p->protocol))
+		return parse_ports(p, &f);
+	if (p->protocol == (p->family == FAMILY_IPV6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+		return REASON_ICMP_OTHER;
+	return REASON_OTHER_PROTOCOL;
+}
+
+/* The end of the matter before an IP header was measured. */
+static __always_inline enum reason parse_ends(struct xdp_md *ctx, struct packet *p, enum reason reason)
+{
+	p->frame_len = bpf_xdp_get_buff_len(ctx);
+	p->kernel_drops = reason != REASON_NOT_IP;
+	return reason;
+}
+
+static __always_inline enum reason parse_frame(struct xdp_md *ctx, struct packet *p)
+{
+	struct frame f = frame_of(ctx);
+	const struct ethhdr *eth = frame_at(&f, 0, sizeof(*eth));
+	enum reason reason;
+	__be16 ethertype;
+
+	if (!eth)
+		return parse_ends(ctx, p, REASON_BAD_ETHERNET);
+	p->group_frame = eth->h_dest[0] & 1;
+	p->l3_offset = sizeof(*eth);
+	ethertype = eth->h_proto;
+	if (is_vlan(ethertype)) {
+		ethertype = skip_vlan_tags(&f, p, ethertype);
+		if (!ethertype)
+			return parse_ends(ctx, p, REASON_BAD_VLAN);
+	}
+	if (ethertype == bpf_htons(ETH_P_IP))
+		reason = parse_ipv4(ctx, &f, p);
+	else if (ethertype == bpf_htons(ETH_P_IPV6))
+		reason = parse_ipv6(ctx, &f, p);
+	else
+		return parse_ends(ctx, p, REASON_NOT_IP);
+	return reason ? reason : parse_transport(ctx, p);
+}
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What has no ports of its own: ICMP, later fragments, malformed packets, other protocols. Off the common path, and a
+ * global function, so that the verifier looks at it once and by itself.
+ */
+#ifndef XDEMUX_PORTLESS_H
+#define XDEMUX_PORTLESS_H
+
+#include "flow.h"
+#include "fragment.h"
+#include "listener.h"
+#include "local.h"
+#include "parse_icmp.h"
+
+/* An ICMP error follows its flow, and is never answered nor subject to the closed policy: path MTU discovery needs it. */
+static __always_inline void settle_icmp_error(const struct packet *p, struct outcome *o)
+{
+	const struct port_slot *slot;
+
+	if (!p->quotes_ports)
+		return;
+	slot = slot_find(p, p->dst_port);
+	if (slot && match_flow(p, slot, o))
+		o->verdict = o->target == TARGET_PASS ? VERDICT_PASS : VERDICT_DROP;
+	o->reason = REASON_ICMP_ERROR;
+}
+
+/* Malformed packets are dropped only where the kernel would. */
+static __always_inline void settle_malformed(struct xdp_md *ctx, const struct packet *p, struct outcome *o)
+{
+	if (p->kernel_drops ||
+	    (p->kernel_drops_local && !p->group_frame && is_local(p) && !is_forwarded(ctx, p)))
+		o->verdict = VERDICT_DROP;
+}
+
+__noinline int settle_portless(struct xdp_md *ctx, struct packet *p, struct outcome *o)
+{
+	if (!p || !o)
+		return 0;
+	if (o->reason == REASON_ICMP_OTHER)
+		o->reason = parse_icmp(ctx, p);
+	if (o->reason == REASON_FRAGMENT)
+		fragment_follow(p, o);
+	else if (o->reason == REASON_ICMP_ERROR)
+		settle_icmp_error(p, o);
+	else if (o->reason >= REASON_BAD_ETHERNET)
+		settle_malformed(ctx, p, o);
+	return 0;
+}
+
+/* By copies, so that the common path keeps its facts in registers. */
+static __always_inline void settle_apart(struct xdp_md *ctx, struct packet *p, struct outcome *o)
+{
+	struct packet packet = *p;
+	struct outcome outcome = *o;
+
+	settle_portless(ctx, &packet, &outcome);
+	*p = packet;
+	*o = outcome;
+}
+
+#endif
