@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
+#include <cassert>
 #include <unordered_map>
 #include <utility>
 
@@ -64,16 +65,22 @@ class Compiler {
                 }
             }
         }
-        sort_by_key(tables_.exact);
-        sort_by_key(tables_.prefixes);
+        assert(sorted_by_key(tables_.exact));
+        assert(sorted_by_key(tables_.prefixes));
         take_slots();
         return std::move(tables_);
     }
 
   private:
     template <typename Entry>
-    static void sort_by_key(std::vector<Entry>& entries) {
-        std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.key < b.key; });
+    static bool key_less(const Entry& a, const Entry& b) {
+        return a.key < b.key;
+    }
+
+    /// Places come in the order of the keys (see ExactKey), and ports ascend within a place.
+    template <typename Entry>
+    static bool sorted_by_key(const std::vector<Entry>& entries) {
+        return std::is_sorted(entries.begin(), entries.end(), key_less<Entry>);
     }
 
     Answer answer_of(std::uint32_t id) const { return {id, listeners_.listeners().at(id).target.kind}; }
@@ -87,10 +94,10 @@ class Compiler {
         }
         add_hint(place, port);
         if (place.form == LocalForm::prefix) {
-            tables_.prefixes.push_back({{place.prefix, place.ifindex, place.proto, port}, answer});
+            tables_.prefixes.push_back({{place.proto, place.prefix, place.ifindex, port}, answer});
         } else {
             tables_.exact.push_back(
-                {{exact_form(place), place.prefix.address, place.ifindex, place.proto, port}, answer});
+                {{place.proto, exact_form(place), place.prefix.address, place.ifindex, port}, answer});
         }
     }
 
@@ -123,7 +130,7 @@ class Compiler {
             const SlotKey key{static_cast<Proto>(index >> 16U), static_cast<std::uint16_t>(index & 0xffffU)};
             tables_.slots.push_back({key, slot});
         }
-        sort_by_key(tables_.slots);
+        std::sort(tables_.slots.begin(), tables_.slots.end(), key_less<SlotEntry>);
     }
 
     const ListenerSet& listeners_;

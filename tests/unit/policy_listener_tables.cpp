@@ -82,7 +82,7 @@ class DataPath {
         const unsigned hints = found->second.hints[family];
         for (const auto& [hint, ifindex] : {std::pair(hint_exact_bound, packet.ifindex), std::pair(hint_exact, 0U)}) {
             if ((hints & hint) == 0) continue;
-            const auto id = find(exact_, ExactKey{ExactForm::address, packet.destination, ifindex, packet.proto, port});
+            const auto id = find(exact_, ExactKey{packet.proto, ExactForm::address, packet.destination, ifindex, port});
             if (id != 0) return {id, ListenerStep::listener_exact};
         }
         if (const auto id = look_up_prefix(packet, port, hints); id != 0) return {id, ListenerStep::listener_prefix};
@@ -97,7 +97,7 @@ class DataPath {
             for (const auto& [hint, ifindex] :
                  {std::pair(hint_prefix_bound, packet.ifindex), std::pair(hint_prefix, 0U)}) {
                 if ((hints & hint) == 0) continue;
-                if (const auto id = find(prefixes_, PrefixKey{prefix, ifindex, packet.proto, port}); id != 0) return id;
+                if (const auto id = find(prefixes_, PrefixKey{packet.proto, prefix, ifindex, port}); id != 0) return id;
             }
         }
         return 0;
@@ -108,7 +108,7 @@ class DataPath {
         if ((hints & hint_wildcard_bound) == 0) return unbound;
         const bool ipv4 = packet.destination.family() == Family::ipv4;
         const auto bound = [&](ExactForm form, Family any) {
-            return find(exact_, ExactKey{form, Address::any(any), packet.ifindex, packet.proto, port});
+            return find(exact_, ExactKey{packet.proto, form, Address::any(any), packet.ifindex, port});
         };
         const auto of_family =
             bound(ipv4 ? ExactForm::wildcard_ipv4 : ExactForm::wildcard_ipv6, packet.destination.family());
@@ -288,7 +288,7 @@ std::vector<PacketFacts> all_packets() {
 TEST(ListenerTables, DecideAsTheReferenceDoesOnRandomSets) {
     const auto packets = all_packets();
     std::map<ListenerStep, int> seen;
-    for (std::uint32_t seed = 0; seed < 2000; ++seed) {
+    for (std::uint32_t seed = 0; seed < 800; ++seed) {
         RandomWorld world(seed);
         ListenerSet set;
         const std::uint32_t changes = 1 + world.below(30);
@@ -311,7 +311,7 @@ TEST(ListenerTables, DecideAsTheReferenceDoesOnRandomSets) {
 
 TEST(ListenerTables, DifferenceTurnsOneViewIntoTheOther) {
     const auto packets = all_packets();
-    for (std::uint32_t seed = 0; seed < 100; ++seed) {
+    for (std::uint32_t seed = 0; seed < 40; ++seed) {
         RandomWorld world(seed);
         ListenerSet set;
         ListenerTables before = compile(set);

@@ -53,21 +53,23 @@ struct SlotKey {
 /// What the address of an exact entry is: an address, or (device-bound listeners only) a wildcard of a scope.
 enum class ExactForm : std::uint8_t { address, wildcard_ipv4, wildcard_ipv6, wildcard_dual };
 
+/// Ordered as the ListenerSet's places are, so that compile() has nothing to sort.
 struct ExactKey {
+    Proto proto = Proto::tcp;
     ExactForm form = ExactForm::address;
     Address address;            ///< of a wildcard: 0.0.0.0 or ::
     std::uint32_t ifindex = 0;  ///< 0 = unbound
-    Proto proto = Proto::tcp;
-    std::uint16_t port = 0;  ///< host order; 0 = all ports
+    std::uint16_t port = 0;     ///< host order; 0 = all ports
 
     friend constexpr auto operator<=>(const ExactKey&, const ExactKey&) = default;
 };
 
+/// Ordered as ExactKey is.
 struct PrefixKey {
+    Proto proto = Proto::tcp;
     Prefix prefix;
     std::uint32_t ifindex = 0;  ///< 0 = unbound
-    Proto proto = Proto::tcp;
-    std::uint16_t port = 0;  ///< host order; 0 = all ports
+    std::uint16_t port = 0;     ///< host order; 0 = all ports
 
     friend constexpr auto operator<=>(const PrefixKey&, const PrefixKey&) = default;
 };
