@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <functional>
+#include <set>
 #include <vector>
 
 #include <xdemux/policy/decide.h>
@@ -46,7 +47,10 @@ Decision decide_among(const std::vector<const Listener*>& listeners, bool all_po
     for (const bool bound : {true, false}) {
         if (const auto id = at(LocalForm::exact, bound, any)) return {id, ListenerStep::listener_exact};
     }
-    for (int length = 128; length >= 0; --length) {
+    std::set<std::uint8_t, std::greater<>> lengths;
+    for (const Listener* listener : listeners)
+        lengths.insert(listener->local.prefix.length);
+    for (const std::uint8_t length : lengths) {
         const auto this_long = [&](const Listener& listener) { return listener.local.prefix.length == length; };
         for (const bool bound : {true, false}) {
             if (const auto id = at(LocalForm::prefix, bound, this_long)) return {id, ListenerStep::listener_prefix};
