@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+# What the scripts share: messages, timed steps and waiting. Sourced, never run; it changes nothing by itself.
+
+# shellcheck disable=SC2034
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# What scripts/setup installs first and all later steps rely on, in their Debian names.
+# shellcheck disable=SC2034
+BUILD_PACKAGES=(build-essential clang llvm clang-format clang-tidy ninja-build cmake ccache pkg-config bpftool
+    libbpf-dev libelf-dev zlib1g-dev libcli11-dev libgtest-dev libgmock-dev libbenchmark-dev libfmt-dev
+    nlohmann-json3-dev libexpected-dev libnl-3-dev libnl-route-3-dev iproute2 ethtool procps netbase)
+# For the demo and the tests. dnsmasq-base is the server alone, without the service that dnsmasq would start.
+# shellcheck disable=SC2034
+DEMO_PACKAGES=(python3 dnsmasq-base bind9-dnsutils curl iperf3 nmap tcpdump shellcheck)
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+    say "$(basename "$0"): $1"
+    exit "${2:-1}"
+}
+
+# The comment block at the top of a script is its help: from the line after the SPDX line to the first other line.
+print_usage() { sed -n '3,/^[^#]/{s/^# \{0,1\}//p}' "$1"; }
+
+is_root() { [ "$(id -u)" -eq 0 ]; }
+
+now_ms() { date +%s%3N; }
+
+# elapsed START_MS: seconds since then with one decimal.
+elapsed() {
+    local ms=$(($(now_ms) - $1))
+    printf '%d.%d s' $((ms / 1000)) $((ms % 1000 / 100))
+}
+
+# step NAME COMMAND...: runs it quietly and prints one line with the time taken; what it wrote is shown only when it
+# fails. On a terminal the name stands there while it runs. Returns what the command returned.
+step() {
+    local name=$1 log start status=0
+    shift
+    log=$(mktemp)
+    start=$(now_ms)
+    if [ -t 2 ]; then printf '  ...  %s' "$name" >&2; fi
+    "$@" >"$log" 2>&1 || status=$?
+    if [ -t 2 ]; then printf '\r\033[K' >&2; fi
+    if [ "$status" -eq 0 ]; then
+        printf '  ok    %-28s %s\n' "$name" "$(elapsed "$start")" >&2
+    else
+        cat "$log" >&2
+        printf '  FAIL  %-28s %s\n' "$name" "$(elapsed "$start")" >&2
+    fi
+    rm -f "$log"
+    return "$status"
+}
+
+# wait_for SECONDS COMMAND...: asks again and again until the command succeeds; fails when the time is over.
+wait_for() {
+    local deadline=$(($(now_ms) + $1 * 1000))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$(now_ms)" -lt "$deadline" ] || return 1
+        sleep 0.05
+    done
+}
