@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Between the policy's values and the contract's layouts, both ways. Pure.
+#pragma once
+
+#include <cstdint>
+
+#include <xdemux/base/error.h>
+#include <xdemux/contract.h>
+#include <xdemux/policy/flow.h>
+#include <xdemux/policy/listener.h>
+#include <xdemux/policy/listener_tables.h>
+#include <xdemux/policy/settings.h>
+
+namespace xdemux {
+
+contract::family encode(Family family);
+/// The address of that family in the first bytes.
+Address decode_address(contract::family family, const __u8 (&bytes)[16]);
+
+contract::target_kind encode(TargetKind kind);
+/// ErrorKind::failed for a number that this version does not know.
+Result<TargetKind> decode_target(std::uint32_t kind);
+
+contract::rules encode(const Settings& settings);
+Settings decode(const contract::rules& rules);
+
+contract::listener encode(const Listener& listener, contract::listener_state state);
+/// ErrorKind::failed where it makes no sense.
+Result<Listener> decode(std::uint32_t id, const contract::listener& listener);
+
+contract::listen_addr encode(const ExactKey& key);
+ExactKey decode(const contract::listen_addr& key);
+contract::listen_prefix encode(const PrefixKey& key);
+PrefixKey decode(const contract::listen_prefix& key);
+contract::listen_entry encode(const Answer& answer, std::uint8_t prefix_len);
+Answer decode(const contract::listen_entry& entry);
+
+/// Index into port_slots and the port counters.
+constexpr std::uint32_t port_index(Proto proto, std::uint16_t port) {
+    return static_cast<std::uint32_t>(proto) << 16U | port;
+}
+/// `flows` is left at 0: it is counted by others.
+contract::port_slot encode(const Slot& slot);
+Slot decode(const contract::port_slot& slot);
+
+contract::flow_key encode(const FlowKey& key);
+FlowKey decode(const contract::flow_key& key);
+/// ErrorKind::failed where it makes no sense.
+Result<Flow> decode(const contract::flow_key& key, const contract::flow& flow);
+
+contract::local_route encode_local(const Prefix& prefix);
+Prefix decode(const contract::local_route& route);
+
+}  // namespace xdemux

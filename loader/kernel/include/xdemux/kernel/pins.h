@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The pins of an instance: /sys/fs/bpf/xdemux/INSTANCE/ with every map by its name, the program as `prog`, its
+// read-only data as `settings`, and a link for each interface as `link_IFINDEX`. Creation and replacement each have one
+// rename at which they take effect; before it they can be undone, after it completed. Writers hold the instance's lock.
+//
+// Replacement: `prog_new` and `settings_new` are pinned, the links updated, then prog_new -> prog is THE COMMIT POINT,
+// then settings_new -> settings. Hence to whoever comes after a killed writer: prog_new there = not committed, the
+// links go back to `prog`; settings_new alone = committed, the second rename is missing.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <xdemux/base/error.h>
+#include <xdemux/base/fd.h>
+#include <xdemux/kernel/object.h>
+
+namespace xdemux {
+
+struct LinkPin {
+    std::uint32_t ifindex = 0;
+    std::string path;
+};
+
+class PinDirectory {
+  public:
+    static constexpr std::string_view bpffs = "/sys/fs/bpf";
+
+    /// `instance` is a checked name.
+    explicit PinDirectory(std::string instance) : instance_(std::move(instance)) {}
+
+    [[nodiscard]] const std::string& instance() const { return instance_; }
+    [[nodiscard]] std::string path() const;
+    [[nodiscard]] std::string path_of(std::string_view pin) const;
+    [[nodiscard]] std::string link_path(std::uint32_t ifindex) const;
+    /// Whether the instance is there.
+    [[nodiscard]] bool exists() const;
+    [[nodiscard]] bool has(std::string_view pin) const;
+
+    /// Opens a pinned object. ErrorKind::not_loaded where there is none.
+    [[nodiscard]] Result<Fd> open(std::string_view pin) const;
+    /// The settings that belong to `prog`: `settings_new` where the writer was killed between the two renames.
+    [[nodiscard]] Result<Fd> open_settings() const;
+    /// By ifindex.
+    [[nodiscard]] Result<std::vector<LinkPin>> links() const;
+
+    /// Pins all of the object aside and publishes it by one rename.
+    [[nodiscard]] Status create(const LoadedObject& object) const;
+    /// Puts the object's program and settings in the place of the present ones, through every link; all or none.
+    [[nodiscard]] Status replace(const LoadedObject& object) const;
+    /// Pins a link.
+    [[nodiscard]] Status pin_link(int link_fd, std::uint32_t ifindex) const;
+    /// Detaches the interface and removes the pin.
+    [[nodiscard]] Status remove_link(std::uint32_t ifindex) const;
+    /// Detaches every interface, hides the instance by one rename, and removes what it was.
+    [[nodiscard]] Status remove() const;
+
+    /// Clears what a killed writer left of a creation or a removal; the instance itself may not be there.
+    [[nodiscard]] Status clear_leftovers() const;
+    /// Undoes or completes the replacement of a killed writer, and removes the links of devices that are gone.
+    [[nodiscard]] Status recover() const;
+
+    /// The names of all instances, sorted.
+    static std::vector<std::string> instances();
+
+  private:
+    [[nodiscard]] Status update_links(int program, int fallback) const;
+    [[nodiscard]] Status remove_dead_links() const;
+
+    std::string instance_;
+};
+
+}  // namespace xdemux

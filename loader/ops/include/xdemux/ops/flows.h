@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The flow table from user space: insert-if-absent, erase, iterate. Needs no lock: each insert is atomic across
+// processes and the data path, so a 4-tuple is claimed once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+
+#include <xdemux/base/error.h>
+#include <xdemux/ops/instance.h>
+#include <xdemux/policy/batch.h>
+#include <xdemux/policy/flow.h>
+
+namespace xdemux {
+
+using FlowProgress = std::function<void(std::size_t done, std::size_t total)>;
+
+struct FlowOptions {
+    std::string source{};     ///< names the batch in messages: "SOURCE:LINE: MESSAGE"
+    bool dry_run = false;     ///< everything is checked, nothing changed
+    FlowProgress progress{};  ///< called every some thousand, and at the end
+};
+
+/// Inserts all or none; lines of 0 are left out of the messages. Errors: `in_use` (there already, or twice in the
+/// batch), `full`, `unsupported` (reject where it cannot be answered), `usage` (an invalid key).
+Status add_flows(Instance& instance, std::span<const FlowLine> flows, const FlowOptions& options = {});
+Status add_flow(Instance& instance, const FlowKey& key, const Target& target, bool dry_run = false);
+
+/// Erases all or none. ErrorKind::not_found.
+Status delete_flows(Instance& instance, std::span<const FlowLine> flows, const FlowOptions& options = {});
+Status delete_flow(Instance& instance, const FlowKey& key, bool dry_run = false);
+
+/// Erases every flow and returns how many there were.
+Result<std::size_t> flush_flows(Instance& instance, bool dry_run = false);
+
+/// Calls `each` for every flow, in no order, while others may change the table: one that is there all the time is seen
+/// once. `each` returns whether to go on.
+Status for_each_flow(const Instance& instance, const std::function<bool(const Flow&)>& each);
+
+/// How many there are; walks the table.
+Result<std::size_t> count_flows(const Instance& instance);
+
+}  // namespace xdemux

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The tables of an instance that user space reads or writes, opened from their pins and checked once. It holds them;
+// what is written in which order is the part of those who change them.
+#pragma once
+
+#include <cstdint>
+
+#include <xdemux/base/error.h>
+#include <xdemux/contract.h>
+#include <xdemux/kernel/map.h>
+#include <xdemux/kernel/pins.h>
+
+namespace xdemux {
+
+struct Tables {
+    MappedArray<contract::port_slot> port_slots;
+    Map<std::uint32_t, contract::listener> listeners;
+    Map<std::uint32_t, contract::journal> journal;
+    Map<contract::listen_addr, contract::listen_entry> listen_addrs;
+    Map<contract::listen_prefix, contract::listen_entry> listen_prefixes;
+    Map<contract::flow_key, contract::flow> flows;
+    Map<std::uint32_t, contract::local_hot> local_hot;
+    Map<contract::local_route, contract::local_entry> local_routes;
+    CounterMap<contract::traffic> port_counters;
+    CounterMap<contract::traffic> port_drops;
+    CounterMap<contract::traffic> listener_counts;
+    CounterMap<contract::reason_counter> reason_counters;
+
+    static Result<Tables> open(const PinDirectory& pins);
+};
+
+}  // namespace xdemux
