@@ -17,8 +17,8 @@ static __always_inline struct flow *flow_find(const struct packet *p)
 		.family = p->family,
 	};
 
-	copy_addr(key.local_addr, p->dst, p->family);
-	copy_addr(key.remote_addr, p->src, p->family);
+	copy_dst(key.local_addr, p);
+	copy_src(key.remote_addr, p);
 	return bpf_map_lookup_elem(&flows, &key);
 }
 

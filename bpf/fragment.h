@@ -10,8 +10,8 @@
 
 static __always_inline void fragment_key_of(const struct packet *p, struct fragment_key *key)
 {
-	copy_addr(key->src, p->src, p->family);
-	copy_addr(key->dst, p->dst, p->family);
+	copy_src(key->src, p);
+	copy_dst(key->dst, p);
 	key->id = p->fragment_id;
 	key->family = p->family;
 	/* RFC 791 has the protocol in the identity of a datagram, RFC 8200, 4.5 has not. */

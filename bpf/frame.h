@@ -36,7 +36,10 @@ static __always_inline void *frame_at(const struct frame *f, __u32 offset, __u32
 		return NULL;
 	at = f->data + offset;
 	barrier_var(at); /* what is compared is what is used */
-	return at + size <= f->end ? at : NULL;
+	if (at + size > f->end)
+		return NULL;
+	__builtin_assume(at != NULL);
+	return at;
 }
 
 static __always_inline __u32 frame_linear_len(const struct frame *f)

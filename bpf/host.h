@@ -14,14 +14,14 @@
 static __always_inline __u32 socket_tuple(const struct packet *p, struct bpf_sock_tuple *tuple)
 {
 	if (p->family == FAMILY_IPV6) {
-		__builtin_memcpy(tuple->ipv6.saddr, p->src, sizeof(tuple->ipv6.saddr));
-		__builtin_memcpy(tuple->ipv6.daddr, p->dst, sizeof(tuple->ipv6.daddr));
+		__builtin_memcpy(tuple->ipv6.saddr, p->src6, sizeof(tuple->ipv6.saddr));
+		__builtin_memcpy(tuple->ipv6.daddr, p->dst6, sizeof(tuple->ipv6.daddr));
 		tuple->ipv6.sport = bpf_htons(p->src_port);
 		tuple->ipv6.dport = bpf_htons(p->dst_port);
 		return sizeof(tuple->ipv6);
 	}
-	tuple->ipv4.saddr = p->src[0];
-	tuple->ipv4.daddr = p->dst[0];
+	tuple->ipv4.saddr = p->src4;
+	tuple->ipv4.daddr = p->dst4;
 	tuple->ipv4.sport = bpf_htons(p->src_port);
 	tuple->ipv4.dport = bpf_htons(p->dst_port);
 	return sizeof(tuple->ipv4);

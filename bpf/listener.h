@@ -29,7 +29,7 @@ static __always_inline const struct listen_entry *listen_addr_find(const struct 
 	};
 
 	if (!wildcard)
-		copy_addr(key.addr, p->dst, p->family);
+		copy_dst(key.addr, p);
 	return bpf_map_lookup_elem(&listen_addrs, &key);
 }
 
@@ -43,7 +43,7 @@ static __always_inline const struct listen_entry *listen_prefix_find(const struc
 		.family = p->family,
 	};
 
-	copy_addr(key.addr, p->dst, p->family);
+	copy_dst(key.addr, p);
 	return bpf_map_lookup_elem(&listen_prefixes, &key);
 }
 
@@ -120,9 +120,47 @@ static __always_inline int match_named(const struct packet *p, const struct port
 
 	if (!(hints & HINTS_NAMED))
 		return 0;
-	return match_exact(p, hints, ifindex, port, port ? STAGE_EXACT : STAGE_ALL_EXACT, o) ||
-	       (hints & (HINT_PREFIX | HINT_PREFIX_BOUND) &&
-		match_prefix(p, hints, ifindex, port, port ? STAGE_PREFIX : STAGE_ALL_PREFIX, o));
+	o->named = match_exact(p, hints, ifindex, port, port ? STAGE_EXACT : STAGE_ALL_EXACT, o) ||
+		   (hints & (HINT_PREFIX | HINT_PREFIX_BOUND) &&
+		    match_prefix(p, hints, ifindex, port, port ? STAGE_PREFIX : STAGE_ALL_PREFIX, o));
+	return o->named;
+}
+
+/* Wildcards speak for this host's addresses alone. */
+static __always_inline int match_listeners_on(const struct packet *p, __u32 ifindex, __u16 port, struct outcome *o)
+{
+	const struct port_slot *slot = slot_find(p, port);
+
+	return slot && (match_named(p, slot, ifindex, port, o) ||
+			(o->local && match_wildcard(p, slot, ifindex, port, port ? STAGE_WILDCARD : STAGE_ALL_WILDCARD,
+						    o)));
+}
+
+/* Steps 2 to 5 in full. A global function: the verifier looks at it once. */
+__noinline int find_listener(struct xdp_md *ctx, const struct packet *p, struct outcome *o)
+{
+	if (!p || !o)
+		return 0;
+	if (match_listeners_on(p, ctx->ingress_ifindex, p->dst_port, o))
+		return 1;
+	if (!match_listeners_on(p, ctx->ingress_ifindex, 0, o))
+		return 0;
+	o->reason = REASON_LISTENER_ALL_PORTS;
+	return 1;
+}
+
+/* A slot without hints answers by itself: on its port no listener names an address or a device. For a local packet. */
+static __always_inline int match_slot(const struct packet *p, const struct port_slot *slot, struct outcome *o)
+{
+	o->reason = REASON_LISTENER_WILDCARD;
+	o->listener = slot->listener[p->family & 1];
+	o->target = slot->target[p->family & 1];
+	return o->target;
+}
+
+static __always_inline int slot_is_empty(const struct packet *p, const struct port_slot *slot)
+{
+	return !slot->target[p->family & 1] && !slot->hints[p->family & 1];
 }
 
 #endif

@@ -12,28 +12,28 @@
 #include "packet.h"
 #include "protocol.h"
 
-static __always_inline int same_ipv6(const __be32 a[4], const __u8 b[16])
+static __always_inline int same_ipv6(const __u64 a[2], const __u8 b[16])
 {
-	const __u32 *words = (const __u32 *)b;
+	const __u64 *halves = (const __u64 *)b;
 
-	return !((a[0] ^ words[0]) | (a[1] ^ words[1]) | (a[2] ^ words[2]) | (a[3] ^ words[3]));
+	return !((a[0] ^ halves[0]) | (a[1] ^ halves[1]));
 }
 
 /* A torn read of an address under change is a mixture of two: no packet's destination, or one of both. */
-static __always_inline int is_hot_local(const struct packet *p, const struct local_hot *hot)
+static __always_inline int is_hot_local(const struct packet *p)
 {
 	int i;
 
 	if (p->family == FAMILY_IPV4) {
 #pragma unroll
 		for (i = 0; i < LOCAL_HOT_IPV4; i++)
-			if (*(const __u32 *)hot->ipv4[i] == p->dst[0])
+			if (*(const __be32 *)local_hot.ipv4[i] == p->dst4)
 				return 1;
 		return 0;
 	}
 #pragma unroll
 	for (i = 0; i < LOCAL_HOT_IPV6; i++)
-		if (same_ipv6(p->dst, hot->ipv6[i]))
+		if (same_ipv6(p->dst6, local_hot.ipv6[i]))
 			return 1;
 	return 0;
 }
@@ -44,21 +44,16 @@ static __always_inline int is_local(const struct packet *p)
 		.prefixlen = LOCAL_ROUTE_FIXED_BITS + (p->family == FAMILY_IPV6 ? 128 : 32),
 		.family = p->family,
 	};
-	const struct local_hot *hot;
-	__u32 zero = 0;
 
-	hot = bpf_map_lookup_elem(&local_hot, &zero);
-	if (!hot)
-		return 0;
-	if (is_hot_local(p, hot))
+	if (is_hot_local(p))
 		return 1;
-	if (!hot->more[p->family & 1])
+	if (!local_hot.more[p->family & 1])
 		return 0;
-	copy_addr(key.addr, p->dst, p->family);
+	copy_dst(key.addr, p);
 	return !!bpf_map_lookup_elem(&local_routes, &key);
 }
 
-/* Asks the kernel's routes; LOCAL_ROUTE_UNKNOWN where the interface does not forward, and then nothing is forwarded. */
+/* What bpf_fib_lookup() answers: NOT_FWDED for a local destination, FWD_DISABLED where the interface does not forward. */
 static __always_inline long ask_route(struct xdp_md *ctx, const struct packet *p)
 {
 	struct bpf_fib_lookup fib = {
@@ -68,11 +63,11 @@ static __always_inline long ask_route(struct xdp_md *ctx, const struct packet *p
 	};
 
 	if (p->family == FAMILY_IPV6) {
-		__builtin_memcpy(fib.ipv6_src, p->src, sizeof(fib.ipv6_src));
-		__builtin_memcpy(fib.ipv6_dst, p->dst, sizeof(fib.ipv6_dst));
+		__builtin_memcpy(fib.ipv6_src, p->src6, sizeof(fib.ipv6_src));
+		__builtin_memcpy(fib.ipv6_dst, p->dst6, sizeof(fib.ipv6_dst));
 	} else {
-		fib.ipv4_src = p->src[0];
-		fib.ipv4_dst = p->dst[0];
+		fib.ipv4_src = p->src4;
+		fib.ipv4_dst = p->dst4;
 	}
 	return bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
 }

@@ -65,13 +65,8 @@ struct {
 	__type(value, struct flow);
 } flows SEC(".maps");
 
-/* User space writes, the data path reads: is a destination this host's? */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct local_hot);
-} local_hot SEC(".maps");
+/* User space writes, the data path reads: is a destination this host's? A variable, so that it is read by its address. */
+struct local_hot local_hot SEC(".data.local_hot") __attribute__((aligned(64)));
 
 /* User space writes, the data path reads where local_hot has `more`. */
 struct {

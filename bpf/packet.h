@@ -17,9 +17,12 @@ enum fragment_kind {
 	FRAGMENT_LATER = 2,
 };
 
+/* Addresses are as on the wire; the two of the other family are not set. */
 struct packet {
-	__be32 src[4]; /* IPv4: the first word alone is set */
-	__be32 dst[4];
+	__u64 src6[2];
+	__u64 dst6[2];
+	__be32 src4;
+	__be32 dst4;
 	__u32 frame_len; /* bytes, fragments of a multi-buffer frame included */
 	__u32 l3_offset;
 	__u32 l4_offset;
@@ -27,7 +30,7 @@ struct packet {
 	__be32 fragment_id;
 	__u16 src_port; /* host order */
 	__u16 dst_port;
-	__u8 proto;         /* enum proto, once the reason is still undecided after parsing */
+	__u8 proto;         /* enum proto, once parsed without a reason */
 	__u8 protocol;      /* IANA number of what follows the IP headers */
 	__u8 family;        /* enum family */
 	__u8 fragment;      /* enum fragment_kind */
@@ -37,8 +40,10 @@ struct packet {
 	__u8 quotes_ports;  /* 1: an ICMP error, and the ports and addresses are those that it quotes, turned round */
 	__u8 kernel_drops;  /* 1: malformed so that the kernel drops it, whoever it is for */
 	__u8 kernel_drops_local; /* 1: ... once it is for this host */
+	__u8 zero[6];
 };
 
+/* What the later stages make of it. */
 struct outcome {
 	enum reason reason;
 	enum verdict verdict; /* what enforce mode does */
@@ -58,13 +63,21 @@ static __always_inline __u32 port_index(const struct packet *p, __u16 port)
 	return (__u32)p->proto << 16 | port;
 }
 
-/* An address as the tables' keys have it; `to` is zero before. */
-static __always_inline void copy_addr(__u8 to[ADDR_SIZE], const __be32 from[4], __u8 family)
+/* Addresses as the tables' keys have them; the rest of `to` is zero before. */
+static __always_inline void copy_src(__u8 to[ADDR_SIZE], const struct packet *p)
 {
-	if (family == FAMILY_IPV6)
-		__builtin_memcpy(to, from, ADDR_SIZE);
+	if (p->family == FAMILY_IPV6)
+		__builtin_memcpy(to, p->src6, sizeof(p->src6));
 	else
-		__builtin_memcpy(to, from, sizeof(__be32));
+		__builtin_memcpy(to, &p->src4, sizeof(p->src4));
+}
+
+static __always_inline void copy_dst(__u8 to[ADDR_SIZE], const struct packet *p)
+{
+	if (p->family == FAMILY_IPV6)
+		__builtin_memcpy(to, p->dst6, sizeof(p->dst6));
+	else
+		__builtin_memcpy(to, &p->dst4, sizeof(p->dst4));
 }
 
 #endif

@@ -14,6 +14,13 @@
 
 #define VLAN_TAGS_MAX 2
 
+/* As <linux/if_ether.h>'s, which is packed and so read byte by byte. */
+struct ethernet {
+	__u8 dst[ETH_ALEN];
+	__u8 src[ETH_ALEN];
+	__be16 ethertype;
+};
+
 struct vlan_tag {
 	__be16 tci;
 	__be16 ethertype;
@@ -62,30 +69,23 @@ static __always_inline enum reason parse_ends(struct xdp_md *ctx, struct packet 
 	return reason;
 }
 
-static __always_inline enum reason parse_frame(struct xdp_md *ctx, struct packet *p)
+/* Sets l3_offset; answers REASON_UNDECIDED with the ethertype that follows the tags. */
+static __always_inline enum reason parse_ethernet(struct xdp_md *ctx, struct packet *p, __be16 *ethertype)
 {
 	struct frame f = frame_of(ctx);
-	const struct ethhdr *eth = frame_at(&f, 0, sizeof(*eth));
-	enum reason reason;
-	__be16 ethertype;
+	const struct ethernet *eth = frame_at(&f, 0, sizeof(*eth));
 
 	if (!eth)
 		return parse_ends(ctx, p, REASON_BAD_ETHERNET);
-	p->group_frame = eth->h_dest[0] & 1;
+	p->group_frame = eth->dst[0] & 1;
 	p->l3_offset = sizeof(*eth);
-	ethertype = eth->h_proto;
-	if (is_vlan(ethertype)) {
-		ethertype = skip_vlan_tags(&f, p, ethertype);
-		if (!ethertype)
+	*ethertype = eth->ethertype;
+	if (is_vlan(*ethertype)) {
+		*ethertype = skip_vlan_tags(&f, p, *ethertype);
+		if (!*ethertype)
 			return parse_ends(ctx, p, REASON_BAD_VLAN);
 	}
-	if (ethertype == bpf_htons(ETH_P_IP))
-		reason = parse_ipv4(ctx, &f, p);
-	else if (ethertype == bpf_htons(ETH_P_IPV6))
-		reason = parse_ipv6(ctx, &f, p);
-	else
-		return parse_ends(ctx, p, REASON_NOT_IP);
-	return reason ? reason : parse_transport(ctx, p);
+	return REASON_UNDECIDED;
 }
 
 #endif

@@ -32,8 +32,8 @@ static __always_inline int parse_quoted_ipv4(const struct frame *f, struct packe
 	header_len = (*(const __u8 *)ip & 0x0f) << 2;
 	if (*(const __u8 *)ip >> 4 != 4 || header_len < sizeof(*ip))
 		return 0;
-	p->dst[0] = ip->saddr;
-	p->src[0] = ip->daddr;
+	p->dst4 = ip->saddr;
+	p->src4 = ip->daddr;
 	p->protocol = ip->protocol;
 	p->fragment = ip->frag_off & bpf_htons(IPV4_OFFSET_MASK) ? FRAGMENT_LATER : FRAGMENT_NONE;
 	p->l4_offset += header_len;
@@ -46,8 +46,8 @@ static __always_inline int parse_quoted_ipv6(struct xdp_md *ctx, const struct fr
 
 	if (!ip || *(const __u8 *)ip >> 4 != 6)
 		return 0;
-	__builtin_memcpy(p->dst, &ip->saddr, sizeof(p->dst));
-	__builtin_memcpy(p->src, &ip->daddr, sizeof(p->src));
+	copy_halves(p->dst6, &ip->saddr);
+	copy_halves(p->src6, &ip->daddr);
 	p->fragment = FRAGMENT_NONE;
 	p->l4_offset += sizeof(*ip);
 	p->protocol = ip->nexthdr;

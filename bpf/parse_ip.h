@@ -50,22 +50,22 @@ static __always_inline enum reason bad_ip(struct xdp_md *ctx, struct packet *p, 
 	return reason;
 }
 
-static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, const struct frame *f, struct packet *p)
+static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, struct packet *p)
 {
-	const struct iphdr *ip = frame_at(f, p->l3_offset, sizeof(*ip));
+	struct frame f = frame_of(ctx);
+	const struct iphdr *ip = frame_at(&f, p->l3_offset, sizeof(*ip));
 	__u32 header_len, total_len, offset;
 
-	p->family = FAMILY_IPV4;
 	if (!ip)
 		return bad_ip(ctx, p, REASON_BAD_IPV4);
 	header_len = (*(const __u8 *)ip & 0x0f) << 2;
 	total_len = bpf_ntohs(ip->tot_len);
 	if (*(const __u8 *)ip >> 4 != 4 || header_len < sizeof(*ip) || total_len < header_len)
 		return bad_ip(ctx, p, REASON_BAD_IPV4);
-	if (!measure(ctx, f, p, total_len))
+	if (!measure(ctx, &f, p, total_len))
 		return bad_ip(ctx, p, REASON_BAD_IPV4);
-	p->src[0] = ip->saddr;
-	p->dst[0] = ip->daddr;
+	p->src4 = ip->saddr;
+	p->dst4 = ip->daddr;
 	p->protocol = ip->protocol;
 	p->l4_offset = p->l3_offset + header_len;
 	offset = bpf_ntohs(ip->frag_off);
@@ -74,6 +74,15 @@ static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, const struct f
 		p->fragment = offset & IPV4_OFFSET_MASK ? FRAGMENT_LATER : FRAGMENT_FIRST;
 	}
 	return REASON_UNDECIDED;
+}
+
+/* In two loads: the target may read unaligned words, or the verifier would have refused the four-byte ones too. */
+static __always_inline void copy_halves(__u64 to[2], const void *addr)
+{
+	const __u64 *from = addr;
+
+	to[0] = from[0];
+	to[1] = from[1];
 }
 
 /* Bytes of an extension header by its Hdr Ext Len. */
@@ -174,20 +183,20 @@ static __always_inline enum reason skip_extensions(struct xdp_md *ctx, struct pa
 	return reason;
 }
 
-static __always_inline enum reason parse_ipv6(struct xdp_md *ctx, const struct frame *f, struct packet *p)
+static __always_inline enum reason parse_ipv6(struct xdp_md *ctx, struct packet *p)
 {
-	const struct ipv6hdr *ip = frame_at(f, p->l3_offset, sizeof(*ip));
+	struct frame f = frame_of(ctx);
+	const struct ipv6hdr *ip = frame_at(&f, p->l3_offset, sizeof(*ip));
 
-	p->family = FAMILY_IPV6;
 	if (!ip || *(const __u8 *)ip >> 4 != 6)
 		return bad_ip(ctx, p, REASON_BAD_IPV6);
-	if (!measure(ctx, f, p, sizeof(*ip) + bpf_ntohs(ip->payload_len)))
+	if (!measure(ctx, &f, p, sizeof(*ip) + bpf_ntohs(ip->payload_len)))
 		return bad_ip(ctx, p, REASON_BAD_IPV6);
 	/* A jumbogram (RFC 2675): its length is elsewhere, Linux may deliver it. */
 	if (!ip->payload_len && ip->nexthdr == IPPROTO_HOPOPTS)
 		return REASON_BAD_IPV6;
-	__builtin_memcpy(p->src, &ip->saddr, sizeof(p->src));
-	__builtin_memcpy(p->dst, &ip->daddr, sizeof(p->dst));
+	copy_halves(p->src6, &ip->saddr);
+	copy_halves(p->dst6, &ip->daddr);
 	p->l4_offset = p->l3_offset + sizeof(*ip);
 	p->protocol = ip->nexthdr;
 	return skip_extensions(ctx, p);

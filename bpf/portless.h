@@ -48,15 +48,4 @@ __noinline int settle_portless(struct xdp_md *ctx, struct packet *p, struct outc
 	return 0;
 }
 
-/* By copies, so that the common path keeps its facts in registers. */
-static __always_inline void settle_apart(struct xdp_md *ctx, struct packet *p, struct outcome *o)
-{
-	struct packet packet = *p;
-	struct outcome outcome = *o;
-
-	settle_portless(ctx, &packet, &outcome);
-	*p = packet;
-	*o = outcome;
-}
-
 #endif

@@ -44,28 +44,15 @@ struct icmp_unreachable {
 	__be32 unused;
 };
 
-/* What an answer is made from. */
-struct rejected {
-	__be32 src[4];
-	__be32 dst[4];
-	__u32 frame_len;
-	__u32 l3_offset;
-	__u32 l4_offset;
-	__u32 l3_end;
-	__u8 proto;
-	__u8 family;
-	__u8 zero[2];
-};
-
 /* RFC 1122, 3.2.2: a source that is one host. */
 static __always_inline int source_is_one_host(const struct packet *p)
 {
+	const __u8 *addr = (const __u8 *)p->src6;
 	__u32 first;
 
 	if (p->family == FAMILY_IPV6)
-		return (bpf_ntohl(p->src[0]) >> 24) != 0xff &&
-		       (p->src[0] | p->src[1] | p->src[2] | (p->src[3] & ~bpf_htonl(1)));
-	first = bpf_ntohl(p->src[0]) >> 24;
+		return addr[0] != 0xff && (p->src6[0] || (p->src6[1] & ~bpf_cpu_to_be64(1)));
+	first = bpf_ntohl(p->src4) >> 24;
 	return first != 0 && first != 127 && first < 224;
 }
 
@@ -161,7 +148,7 @@ static __always_inline void swap_macs(struct ethhdr *eth)
 	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
 }
 
-static __always_inline int put_ipv4(const struct frame *f, const struct rejected *p, __u8 protocol, __u16 payload_len)
+static __always_inline int put_ipv4(const struct frame *f, const struct packet *p, __u8 protocol, __u16 payload_len)
 {
 	struct iphdr *ip = frame_at(f, p->l3_offset, sizeof(*ip));
 
@@ -174,13 +161,13 @@ static __always_inline int put_ipv4(const struct frame *f, const struct rejected
 	ip->frag_off = bpf_htons(0x4000); /* don't fragment: then an id of zero is right (RFC 6864) */
 	ip->ttl = REPLY_TTL;
 	ip->protocol = protocol;
-	ip->saddr = p->dst[0];
-	ip->daddr = p->src[0];
+	ip->saddr = p->dst4;
+	ip->daddr = p->src4;
 	ip->check = fold(sum_words(ip, sizeof(*ip) / 4));
 	return 1;
 }
 
-static __always_inline int put_ipv6(const struct frame *f, const struct rejected *p, __u8 protocol, __u16 payload_len)
+static __always_inline int put_ipv6(const struct frame *f, const struct packet *p, __u8 protocol, __u16 payload_len)
 {
 	struct ipv6hdr *ip = frame_at(f, p->l3_offset, sizeof(*ip));
 
@@ -191,13 +178,13 @@ static __always_inline int put_ipv6(const struct frame *f, const struct rejected
 	ip->payload_len = bpf_htons(payload_len);
 	ip->nexthdr = protocol;
 	ip->hop_limit = REPLY_TTL;
-	__builtin_memcpy(&ip->saddr, p->dst, sizeof(ip->saddr));
-	__builtin_memcpy(&ip->daddr, p->src, sizeof(ip->daddr));
+	__builtin_memcpy(&ip->saddr, p->dst6, sizeof(ip->saddr));
+	__builtin_memcpy(&ip->daddr, p->src6, sizeof(ip->daddr));
 	return 1;
 }
 
 /* The Ethernet and IP headers of an answer, back to the packet's source, with `payload_len` bytes behind them. */
-static __always_inline int put_headers(const struct frame *f, const struct rejected *p, __u8 protocol,
+static __always_inline int put_headers(const struct frame *f, const struct packet *p, __u8 protocol,
 				       __u16 payload_len)
 {
 	struct ethhdr *eth = frame_at(f, 0, sizeof(*eth));
@@ -209,23 +196,23 @@ static __always_inline int put_headers(const struct frame *f, const struct rejec
 					  put_ipv4(f, p, protocol, payload_len);
 }
 
-static __always_inline __u32 ip_header_len(const struct rejected *p)
+static __always_inline __u32 ip_header_len(const struct packet *p)
 {
 	return p->family == FAMILY_IPV6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
 }
 
 /* Pseudo header of TCP over IPv4, and of everything over IPv6 (RFC 9293, 3.1; RFC 8200, 8.1). */
-static __always_inline __u64 sum_pseudo(const struct rejected *p, __u8 protocol, __u32 len)
+static __always_inline __u64 sum_pseudo(const struct packet *p, __u8 protocol, __u32 len)
 {
 	__u64 sum = (__u64)bpf_htonl(protocol) + bpf_htonl(len);
 
 	if (p->family == FAMILY_IPV6)
-		return sum + sum_words(p->src, 4) + sum_words(p->dst, 4);
-	return sum + p->src[0] + p->dst[0];
+		return sum + sum_words(p->src6, 4) + sum_words(p->dst6, 4);
+	return sum + p->src4 + p->dst4;
 }
 
 /* Sequence numbers by RFC 9293, 3.10.7.1, CLOSED state; false when the header is not where it was. */
-static __always_inline int fill_reset(struct xdp_md *ctx, const struct rejected *p, struct tcp_reset *reset)
+static __always_inline int fill_reset(struct xdp_md *ctx, const struct packet *p, struct tcp_reset *reset)
 {
 	struct frame f = frame_of(ctx);
 	const struct tcp_reset *tcp = frame_at(&f, p->l4_offset, sizeof(*tcp));
@@ -250,7 +237,7 @@ static __always_inline int fill_reset(struct xdp_md *ctx, const struct rejected 
 	return 1;
 }
 
-static __always_inline int send_reset(struct xdp_md *ctx, const struct rejected *p)
+static __always_inline int send_reset(struct xdp_md *ctx, const struct packet *p)
 {
 	__u32 tcp_offset = p->l3_offset + ip_header_len(p);
 	struct tcp_reset reset, *tcp;
@@ -269,7 +256,7 @@ static __always_inline int send_reset(struct xdp_md *ctx, const struct rejected 
 }
 
 /* Room for the error's headers in front of the packet that it quotes; Ethernet and VLAN tags move to the new front. */
-static __always_inline int make_room(struct xdp_md *ctx, const struct rejected *p, __u32 room)
+static __always_inline int make_room(struct xdp_md *ctx, const struct packet *p, __u32 room)
 {
 	struct frame f = frame_of(ctx);
 	__u32 ip_len = p->l3_end - p->l3_offset, linear = frame_linear_len(&f) - p->l3_offset;
@@ -295,7 +282,7 @@ static __always_inline int make_room(struct xdp_md *ctx, const struct rejected *
 	return quoted;
 }
 
-static __always_inline int send_unreachable(struct xdp_md *ctx, const struct rejected *p)
+static __always_inline int send_unreachable(struct xdp_md *ctx, const struct packet *p)
 {
 	int ipv6 = p->family == FAMILY_IPV6;
 	__u8 protocol = ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
@@ -328,31 +315,11 @@ static __always_inline int send_unreachable(struct xdp_md *ctx, const struct rej
 }
 
 /* True when the frame is now the answer, to be sent back. A global function, verified by itself: off the common path. */
-__noinline int make_answer(struct xdp_md *ctx, const struct rejected *p)
+__noinline int make_answer(struct xdp_md *ctx, const struct packet *p)
 {
 	if (!p)
 		return 0;
 	return p->proto == PROTO_TCP ? send_reset(ctx, p) : send_unreachable(ctx, p);
-}
-
-static __always_inline int answer(struct xdp_md *ctx, const struct packet *p)
-{
-	struct rejected r = {
-		.src = { p->src[0] },
-		.dst = { p->dst[0] },
-		.frame_len = p->frame_len,
-		.l3_offset = p->l3_offset,
-		.l4_offset = p->l4_offset,
-		.l3_end = p->l3_end,
-		.proto = p->proto,
-		.family = p->family,
-	};
-
-	if (p->family == FAMILY_IPV6) {
-		__builtin_memcpy(r.src, p->src, sizeof(r.src));
-		__builtin_memcpy(r.dst, p->dst, sizeof(r.dst));
-	}
-	return make_answer(ctx, &r);
 }
 
 #endif

@@ -20,6 +20,12 @@ static __always_inline struct trace *trace_at(const struct xdp_md *ctx)
 	return (void *)(t + 1) <= data ? t : NULL;
 }
 
+/* Any at all; from a driver hardly ever. */
+static __always_inline int has_metadata(const struct xdp_md *ctx)
+{
+	return ctx->data_meta < ctx->data;
+}
+
 static __always_inline int trace_requested(const struct xdp_md *ctx)
 {
 	const struct trace *t = trace_at(ctx);
