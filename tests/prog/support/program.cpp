@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "support/program.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <list>
+#include <stdexcept>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <xdemux/contract.h>
+
+#include "support/testbed.h"
+
+// The skeleton names the types of the program's variables as C does.
+using xdemux::contract::local_hot;
+using xdemux::contract::settings;
+#include "demux.skel.h"
+
+namespace xdemux::test {
+namespace {
+
+using namespace contract;
+
+constexpr std::uint64_t practically_unlimited = 1'000'000;
+constexpr std::uint32_t batch_size = 16384;
+constexpr std::uint32_t reason_rows = std::uint32_t{REASON_COUNT} * VERDICT_COUNT;
+constexpr std::size_t room_for_replies = 256;
+
+[[noreturn]] void fail(const std::string& what, int error = errno) {
+    throw std::runtime_error(what + ": " + std::strerror(error));
+}
+
+int fd_of(const bpf_map* map) {
+    return bpf_map__fd(map);
+}
+
+template <typename Key, typename Value>
+void put(const bpf_map* map, const Key& key, const Value& value) {
+    if (bpf_map_update_elem(fd_of(map), &key, &value, BPF_ANY) != 0)
+        fail(std::string("cannot write to ") + bpf_map__name(map));
+}
+
+// One element of a per-CPU map as the kernel has it: a value for each possible CPU, or one of a plain array.
+template <typename Value>
+std::vector<Value> read_cpus(const bpf_map* map, std::uint32_t key) {
+    std::vector<Value> values(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+    if (bpf_map_lookup_elem(fd_of(map), &key, values.data()) != 0)
+        fail(std::string("cannot read ") + bpf_map__name(map));
+    return values;
+}
+
+template <typename Key>
+void erase_all(const bpf_map* map) {
+    Key key{};
+    while (bpf_map_get_next_key(fd_of(map), nullptr, &key) == 0)
+        if (bpf_map_delete_elem(fd_of(map), &key) != 0 && errno != ENOENT) fail("cannot delete");
+}
+
+traffic sum(const std::vector<traffic>& values) {
+    traffic total{};
+    for (const traffic& value : values) {
+        total.packets += value.packets;
+        total.bytes += value.bytes;
+    }
+    return total;
+}
+
+std::uint32_t index_of(const PortKey& key) {
+    return static_cast<std::uint32_t>(key.first) << 16 | key.second;
+}
+
+// The few hottest local addresses are a variable of the program, so that their map is named after its section.
+const bpf_map* local_hot_of(const demux* skeleton) {
+    const bpf_map* map = bpf_object__find_map_by_name(skeleton->obj, ".data.local_hot");
+    if (map == nullptr) throw std::runtime_error("the object has no local_hot");
+    return map;
+}
+
+family family_of(const IpAddress& address) {
+    return address.ipv6 ? FAMILY_IPV6 : FAMILY_IPV4;
+}
+
+flow_key key_of(proto proto, std::string_view local, std::uint16_t local_port, std::string_view remote,
+                std::uint16_t remote_port) {
+    flow_key key{};
+    const IpAddress here = ip_address(local), there = ip_address(remote);
+    std::memcpy(key.local_addr, here.bytes.data(), sizeof(key.local_addr));
+    std::memcpy(key.remote_addr, there.bytes.data(), sizeof(key.remote_addr));
+    key.local_port = local_port;
+    key.remote_port = remote_port;
+    key.proto = static_cast<__u8>(proto);
+    key.family = static_cast<__u8>(family_of(here));
+    return key;
+}
+
+contract::settings base(mode mode, verdict closed, bool host) {
+    contract::settings settings{};
+    settings.contract = CONTRACT_VERSION;
+    settings.rules = {mode, closed, host ? 1U : 0U};
+    settings.fallback = settings.rules;
+    settings.rejects_per_second = practically_unlimited;
+    settings.trace_key = 0x5eed'0f'7e57;
+    return settings;
+}
+
+}  // namespace
+
+contract::settings enforce(verdict closed, bool host) {
+    return base(MODE_ENFORCE, closed, host);
+}
+
+contract::settings monitor(verdict closed, bool host) {
+    return base(MODE_MONITOR, closed, host);
+}
+
+Program::Program(const contract::settings& settings) : settings_(settings), skeleton_(demux::open()) {
+    if (skeleton_ == nullptr) fail("cannot open the skeleton");
+    skeleton_->rodata_settings->settings = settings;
+    if (settings.shared_counters != 0) {
+        bpf_map__set_type(skeleton_->maps.port_counters, BPF_MAP_TYPE_ARRAY);
+        bpf_map__set_type(skeleton_->maps.port_drops, BPF_MAP_TYPE_ARRAY);
+    }
+    if (const int error = demux::load(skeleton_); error != 0) {
+        demux::destroy(skeleton_);
+        fail("cannot load the program", -error);
+    }
+    clear();
+}
+
+Program::~Program() {
+    demux::destroy(skeleton_);
+}
+
+Program& Program::shared(const contract::settings& settings) {
+    static std::list<Program> programs;
+    for (Program& program : programs) {
+        if (std::memcmp(&program.settings_, &settings, sizeof(settings)) != 0) continue;
+        program.clear();
+        return program;
+    }
+    return programs.emplace_back(settings);
+}
+
+void Program::clear() {
+    for (const auto& [index, slot] : slots_)
+        put(skeleton_->maps.port_slots, index, port_slot{});
+    slots_.clear();
+    erase_all<listen_addr>(skeleton_->maps.listen_addrs);
+    erase_all<listen_prefix>(skeleton_->maps.listen_prefixes);
+    erase_all<flow_key>(skeleton_->maps.flows);
+    erase_all<local_route>(skeleton_->maps.local_routes);
+    erase_all<fragment_key>(skeleton_->maps.fragments);
+    zero_ports(skeleton_->maps.port_counters);
+    zero_ports(skeleton_->maps.port_drops);
+    const std::vector<reason_counter> nothing(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+    for (std::uint32_t index = 0; index < reason_rows; index++)
+        if (bpf_map_update_elem(fd_of(skeleton_->maps.reason_counters), &index, nothing.data(), BPF_ANY) != 0)
+            fail("cannot clear the reason counters");
+    set_reject_limit({});
+    // Unused places hold addresses that are always local.
+    local_ = {};
+    std::fill(std::begin(local_count_), std::end(local_count_), 0);
+    for (auto& place : local_.ipv4)
+        std::memcpy(place, ip_address("127.0.0.1").bytes.data(), sizeof(place));
+    for (auto& place : local_.ipv6)
+        std::memcpy(place, ip_address("::1").bytes.data(), sizeof(place));
+    put(local_hot_of(skeleton_), 0U, local_);
+}
+
+RunResult Program::run(const Packet& packet, std::uint32_t ifindex) {
+    Bytes frame = packet.bytes();
+    RunResult result{XDP_ABORTED, Bytes(frame.size() + room_for_replies)};
+    xdp_md context{};
+    context.data_end = static_cast<__u32>(frame.size());
+    context.ingress_ifindex = ifindex != 0 ? ifindex : Testbed::get().ifindex();
+    LIBBPF_OPTS(bpf_test_run_opts, options);
+    options.data_in = frame.data();
+    options.data_size_in = static_cast<__u32>(frame.size());
+    options.data_out = result.frame.data();
+    options.data_size_out = static_cast<__u32>(result.frame.size());
+    options.ctx_in = &context;
+    options.ctx_size_in = sizeof(context);
+    if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.xdemux), &options) != 0) fail("cannot run the packet");
+    result.frame.resize(options.data_size_out);
+    result.action = static_cast<int>(options.retval);
+    return result;
+}
+
+TracedRun Program::run_traced(const Packet& packet, std::uint64_t key, std::uint32_t ifindex) {
+    trace request{};
+    request.key = key;
+    const Bytes frame = packet.bytes();
+    Bytes in(sizeof(request) + frame.size());
+    std::memcpy(in.data(), &request, sizeof(request));
+    std::copy(frame.begin(), frame.end(), in.begin() + sizeof(request));
+    Bytes out(in.size() + room_for_replies);
+    xdp_md context{};
+    context.data = sizeof(request);  // metadata in front of it
+    context.data_end = static_cast<__u32>(in.size());
+    context.ingress_ifindex = ifindex != 0 ? ifindex : Testbed::get().ifindex();
+    LIBBPF_OPTS(bpf_test_run_opts, options);
+    options.data_in = in.data();
+    options.data_size_in = static_cast<__u32>(in.size());
+    options.data_out = out.data();
+    options.data_size_out = static_cast<__u32>(out.size());
+    options.ctx_in = &context;
+    options.ctx_size_in = sizeof(context);
+    if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.xdemux), &options) != 0)
+        fail("cannot trace the packet");
+    TracedRun result;
+    result.action = static_cast<int>(options.retval);
+    std::memcpy(&result.trace, out.data(), sizeof(result.trace));
+    result.frame.assign(out.begin() + sizeof(result.trace), out.begin() + options.data_size_out);
+    return result;
+}
+
+void Program::add_local(std::string_view address) {
+    const IpAddress ip = ip_address(address);
+    std::size_t& count = local_count_[family_of(ip)];
+    if (ip.ipv6)
+        std::memcpy(local_.ipv6[count++], ip.bytes.data(), sizeof(local_.ipv6[0]));
+    else
+        std::memcpy(local_.ipv4[count++], ip.bytes.data(), sizeof(local_.ipv4[0]));
+    put(local_hot_of(skeleton_), 0U, local_);
+}
+
+void Program::add_local_route(std::string_view prefix, std::uint32_t bits) {
+    const IpAddress ip = ip_address(prefix);
+    local_route key{};
+    key.prefixlen = LOCAL_ROUTE_FIXED_BITS + bits;
+    key.family = static_cast<__u8>(family_of(ip));
+    std::memcpy(key.addr, ip.bytes.data(), sizeof(key.addr));
+    put(skeleton_->maps.local_routes, key, local_entry{LOCAL_BY_ROUTE});
+    local_.more[family_of(ip)] = 1;
+    put(local_hot_of(skeleton_), 0U, local_);
+}
+
+void Program::change_slot(proto proto, std::uint16_t port, auto&& change) {
+    const std::uint32_t index = index_of({proto, port});
+    port_slot& slot = slots_[index];
+    change(slot);
+    put(skeleton_->maps.port_slots, index, slot);
+}
+
+void Program::add_wildcard(const Entry& entry, family family) {
+    if (entry.ifindex != 0) {
+        listen_addr key{};
+        key.ifindex = entry.ifindex;
+        key.port = entry.port;
+        key.proto = static_cast<__u8>(entry.proto);
+        key.family = static_cast<__u8>(family);
+        put(skeleton_->maps.listen_addrs, key, listen_entry{entry.id, entry.target, 0});
+    }
+    change_slot(entry.proto, entry.port, [&](port_slot& slot) {
+        for (const auto of : {FAMILY_IPV4, FAMILY_IPV6}) {
+            if (family != FAMILY_DUAL && family != of) continue;
+            if (entry.ifindex != 0) {
+                slot.hints[of] |= HINT_WILDCARD_BOUND;
+                continue;
+            }
+            const bool dual = family == FAMILY_DUAL;
+            // A listener of the one family comes before a dual-stack one, whichever was there first.
+            if (dual && slot.target[of] != TARGET_NONE) continue;
+            slot.listener[of] = entry.id;
+            slot.target[of] = static_cast<__u8>(entry.target);
+            slot.hints[of] =
+                static_cast<__u8>((slot.hints[of] & ~HINT_WILDCARD_DUAL) | (dual ? HINT_WILDCARD_DUAL : 0));
+        }
+    });
+}
+
+void Program::add_exact(const Entry& entry, std::string_view address) {
+    const IpAddress ip = ip_address(address);
+    listen_addr key{};
+    std::memcpy(key.addr, ip.bytes.data(), sizeof(key.addr));
+    key.ifindex = entry.ifindex;
+    key.port = entry.port;
+    key.proto = static_cast<__u8>(entry.proto);
+    key.family = static_cast<__u8>(family_of(ip));
+    put(skeleton_->maps.listen_addrs, key,
+        listen_entry{entry.id, entry.target, static_cast<__u32>(ip.ipv6 ? 128 : 32)});
+    change_slot(entry.proto, entry.port, [&](port_slot& slot) {
+        slot.hints[family_of(ip)] |= entry.ifindex != 0 ? HINT_EXACT_BOUND : HINT_EXACT;
+    });
+}
+
+void Program::add_prefix(const Entry& entry, std::string_view prefix, std::uint32_t bits) {
+    const IpAddress ip = ip_address(prefix);
+    listen_prefix key{};
+    key.prefixlen = LISTEN_PREFIX_FIXED_BITS + bits;
+    key.ifindex = entry.ifindex;
+    key.port = entry.port;
+    key.proto = static_cast<__u8>(entry.proto);
+    key.family = static_cast<__u8>(family_of(ip));
+    std::memcpy(key.addr, ip.bytes.data(), sizeof(key.addr));
+    put(skeleton_->maps.listen_prefixes, key, listen_entry{entry.id, entry.target, bits});
+    change_slot(entry.proto, entry.port, [&](port_slot& slot) {
+        slot.hints[family_of(ip)] |= entry.ifindex != 0 ? HINT_PREFIX_BOUND : HINT_PREFIX;
+    });
+}
+
+void Program::add_flow(proto proto, std::string_view local, std::uint16_t local_port, std::string_view remote,
+                       std::uint16_t remote_port, target_kind target) {
+    contract::flow value{};
+    value.target = target;
+    put(skeleton_->maps.flows, key_of(proto, local, local_port, remote, remote_port), value);
+    change_slot(proto, local_port, [](port_slot& slot) { slot.flows++; });
+}
+
+ReasonCounts Program::reasons() const {
+    ReasonCounts counts;
+    for (std::uint32_t index = 0; index < reason_rows; index++) {
+        reason_counter total{};
+        for (const reason_counter& cpu : read_cpus<reason_counter>(skeleton_->maps.reason_counters, index)) {
+            total.packets += cpu.packets;
+            total.bytes += cpu.bytes;
+            total.monitored_packets += cpu.monitored_packets;
+        }
+        if (total.packets != 0 || total.bytes != 0 || total.monitored_packets != 0)
+            counts[{static_cast<reason>(index / VERDICT_COUNT), static_cast<verdict>(index % VERDICT_COUNT)}] = total;
+    }
+    return counts;
+}
+
+traffic Program::port(const PortKey& key) const {
+    return sum(read_cpus<traffic>(skeleton_->maps.port_counters, index_of(key)));
+}
+
+traffic Program::drops(const PortKey& key) const {
+    return sum(read_cpus<traffic>(skeleton_->maps.port_drops, index_of(key)));
+}
+
+traffic Program::listener(std::uint32_t id) const {
+    return sum(read_cpus<traffic>(skeleton_->maps.listener_counts, id));
+}
+
+PortCounts Program::all_ports() const {
+    return read_ports(skeleton_->maps.port_counters);
+}
+
+PortCounts Program::all_drops() const {
+    return read_ports(skeleton_->maps.port_drops);
+}
+
+PortCounts Program::read_ports(const bpf_map* map) const {
+    const std::size_t cpus = settings_.shared_counters != 0 ? 1 : static_cast<std::size_t>(libbpf_num_possible_cpus());
+    std::vector<std::uint32_t> keys(batch_size);
+    std::vector<traffic> values(batch_size * cpus);
+    PortCounts rows;
+    std::uint32_t at = 0;
+    for (bool first = true, more = true; more; first = false) {
+        std::uint32_t count = batch_size;
+        const int error =
+            bpf_map_lookup_batch(fd_of(map), first ? nullptr : &at, &at, keys.data(), values.data(), &count, nullptr);
+        if (error != 0 && errno != ENOENT) fail("cannot read the port counters");
+        more = error == 0;
+        for (std::size_t i = 0; i < count; i++) {
+            const auto from = values.begin() + static_cast<std::ptrdiff_t>(i * cpus);
+            const traffic total = sum({from, from + static_cast<std::ptrdiff_t>(cpus)});
+            if (total.packets == 0 && total.bytes == 0) continue;
+            rows[{static_cast<proto>(keys[i] >> 16), static_cast<std::uint16_t>(keys[i])}] = total;
+        }
+    }
+    return rows;
+}
+
+void Program::zero_ports(const bpf_map* map) {
+    const std::vector<traffic> nothing(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+    for (const auto& [key, row] : read_ports(map)) {
+        const std::uint32_t index = index_of(key);
+        if (bpf_map_update_elem(fd_of(map), &index, nothing.data(), BPF_ANY) != 0) fail("cannot clear a port counter");
+    }
+}
+
+contract::flow Program::flow(proto proto, std::string_view local, std::uint16_t local_port, std::string_view remote,
+                             std::uint16_t remote_port) const {
+    const flow_key key = key_of(proto, local, local_port, remote, remote_port);
+    contract::flow value{};
+    if (bpf_map_lookup_elem(fd_of(skeleton_->maps.flows), &key, &value) != 0) fail("no such flow");
+    return value;
+}
+
+std::size_t Program::remembered_fragments() const {
+    fragment_key key{};
+    std::size_t count = 0;
+    for (int found = bpf_map_get_next_key(fd_of(skeleton_->maps.fragments), nullptr, &key); found == 0; count++)
+        found = bpf_map_get_next_key(fd_of(skeleton_->maps.fragments), &key, &key);
+    return count;
+}
+
+contract::reject_limit Program::reject_limit() const {
+    return read_cpus<contract::reject_limit>(skeleton_->maps.reject_limits, 0)[Testbed::get().cpu()];
+}
+
+void Program::set_reject_limit(const contract::reject_limit& limit) {
+    const std::vector<contract::reject_limit> limits(static_cast<std::size_t>(libbpf_num_possible_cpus()), limit);
+    const std::uint32_t zero = 0;
+    if (bpf_map_update_elem(fd_of(skeleton_->maps.reject_limits), &zero, limits.data(), BPF_ANY) != 0)
+        fail("cannot set the reject limit");
+}
+
+std::vector<std::pair<std::string, bpf_map_info>> Program::maps() const {
+    std::vector<std::pair<std::string, bpf_map_info>> infos;
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, skeleton_->obj) {
+        bpf_map_info info{};
+        __u32 size = sizeof(info);
+        if (bpf_obj_get_info_by_fd(fd_of(map), &info, &size) != 0) fail("cannot ask about a map");
+        infos.emplace_back(bpf_map__name(map), info);
+    }
+    return infos;
+}
+
+}  // namespace xdemux::test

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The shipped program, loaded by its skeleton and run one packet at a time; its tables filled in the data path's own
+// terms, without the library that fills them in production. It asserts nothing: see expectation.h.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <linux/bpf.h>
+
+#include <xdemux/contract.h>
+
+#include "support/packet_builder.h"
+
+struct demux;
+struct bpf_map;
+
+namespace xdemux::test {
+
+/// Enforce mode, closed endpoints pass, no host look-up, nothing to confirm, replies practically unlimited.
+contract::settings enforce(contract::verdict closed = contract::VERDICT_PASS, bool host = false);
+/// As enforce(), in monitor mode.
+contract::settings monitor(contract::verdict closed = contract::VERDICT_PASS, bool host = false);
+
+/// What one run did: the XDP action, and the frame as it left the program.
+struct RunResult {
+    int action = XDP_ABORTED;
+    Bytes frame;
+};
+
+struct TracedRun {
+    int action = XDP_ABORTED;
+    contract::trace trace{};
+    Bytes frame;
+};
+
+/// A listener as the data path finds it. Port 0: all ports; ifindex 0: any device.
+struct Entry {
+    contract::proto proto = contract::PROTO_TCP;
+    std::uint16_t port = 0;
+    contract::target_kind target = contract::TARGET_PASS;
+    std::uint32_t id = 1;
+    std::uint32_t ifindex = 0;
+};
+
+using ReasonKey = std::pair<contract::reason, contract::verdict>;
+using PortKey = std::pair<contract::proto, std::uint16_t>;
+
+/// Sums over the CPUs; rows that are zero are absent.
+struct ReasonCounts : std::map<ReasonKey, contract::reason_counter> {};
+struct PortCounts : std::map<PortKey, contract::traffic> {};
+
+/// Every method throws std::runtime_error when the kernel refuses.
+class Program {
+  public:
+    /// Loading takes most of a second; see shared().
+    explicit Program(const contract::settings& settings);
+    ~Program();
+    Program(const Program&) = delete;
+    Program& operator=(const Program&) = delete;
+
+    /// A program with these settings, loaded once for the process, its tables and counters empty.
+    static Program& shared(const contract::settings& settings);
+
+    /// Runs the frame as received on `ifindex` (0: the test bed's device).
+    RunResult run(const Packet& packet, std::uint32_t ifindex = 0);
+    /// As explain does it: with metadata in front of the frame that asks for a trace by `key`.
+    TracedRun run_traced(const Packet& packet, std::uint64_t key, std::uint32_t ifindex = 0);
+
+    void add_local(std::string_view address);
+    /// Into the trie behind the first few addresses.
+    void add_local_route(std::string_view prefix, std::uint32_t bits);
+    void add_wildcard(const Entry& entry, contract::family family);
+    void add_exact(const Entry& entry, std::string_view address);
+    void add_prefix(const Entry& entry, std::string_view prefix, std::uint32_t bits);
+    void add_flow(contract::proto proto, std::string_view local, std::uint16_t local_port, std::string_view remote,
+                  std::uint16_t remote_port, contract::target_kind target);
+
+    ReasonCounts reasons() const;
+    contract::traffic port(const PortKey& key) const;
+    contract::traffic drops(const PortKey& key) const;
+    PortCounts all_ports() const;
+    PortCounts all_drops() const;
+    contract::traffic listener(std::uint32_t id) const;
+    contract::flow flow(contract::proto proto, std::string_view local, std::uint16_t local_port,
+                        std::string_view remote, std::uint16_t remote_port) const;
+    std::size_t remembered_fragments() const;
+    /// The credit for replies of the CPU that the test is pinned to.
+    contract::reject_limit reject_limit() const;
+    void set_reject_limit(const contract::reject_limit& limit);
+
+    /// Every map of the object, by name.
+    std::vector<std::pair<std::string, bpf_map_info>> maps() const;
+    const contract::settings& settings() const { return settings_; }
+
+  private:
+    void clear();
+    void change_slot(contract::proto proto, std::uint16_t port, auto&& change);
+    [[nodiscard]] PortCounts read_ports(const bpf_map* map) const;
+    void zero_ports(const bpf_map* map);
+
+    contract::settings settings_;
+    demux* skeleton_ = nullptr;
+    std::map<std::uint32_t, contract::port_slot> slots_;  // those written
+    contract::local_hot local_{};
+    std::size_t local_count_[contract::FAMILY_COUNT] = {};
+};
+
+}  // namespace xdemux::test
