@@ -27,6 +27,15 @@ static __always_inline void add_port(struct traffic *t, __u32 bytes)
 	}
 }
 
+static __always_inline void count_flow(const struct packet *p, struct flow *flow)
+{
+	if (p->traced)
+		return;
+	__sync_fetch_and_add(&flow->packets, 1);
+	__sync_fetch_and_add(&flow->bytes, p->frame_len);
+	flow->last_seen_ns = bpf_ktime_get_coarse_ns();
+}
+
 static __always_inline void count_reason(const struct packet *p, const struct outcome *o)
 {
 	__u32 index = o->reason * VERDICT_COUNT + o->verdict;

@@ -17,13 +17,21 @@
 /* No XDP action. */
 #define DECLINED -1
 
-/* A reject is answered in the full lane. */
 static __always_inline int conclude_fast(const struct packet *p, struct outcome *o)
 {
 	o->action = settings.rules.mode == MODE_ENFORCE ? o->verdict : VERDICT_PASS;
 	o->counted = 1;
 	count(p, o);
 	return o->action == VERDICT_DROP ? XDP_DROP : XDP_PASS;
+}
+
+static __always_inline int conclude_flow(const struct packet *p, struct flow *flow, struct outcome *o)
+{
+	o->verdict = verdict_of(o->target);
+	if (o->verdict == VERDICT_REJECT)
+		return DECLINED;
+	count_flow(p, flow);
+	return conclude_fast(p, o);
 }
 
 static __always_inline int settle_closed_fast(struct xdp_md *ctx, const struct packet *p, struct outcome *o)
@@ -46,18 +54,25 @@ static __always_inline int fast_lane_ip(struct xdp_md *ctx, struct packet *p)
 {
 	const struct port_slot *slot;
 	struct outcome o;
+	struct flow *flow;
 
 	if ((p->family == FAMILY_IPV6 ? parse_ipv6(ctx, p) : parse_ipv4(ctx, p)) || parse_transport(ctx, p) ||
 	    p->fragment || !p->dst_port)
 		return DECLINED;
 	slot = slot_find(p, p->dst_port);
-	if (!slot || slot->flows || slot->hints[p->family & 1] || !is_hot_local(p))
+	if (!slot)
 		return DECLINED;
-	o.asked = o.answered = 0;
+	o.asked = o.answered = o.listener = 0;
+	flow = match_flow(p, slot, &o);
+	if (flow)
+		return conclude_flow(p, flow, &o);
+	if (slot->hints[p->family & 1] || !is_hot_local(p))
+		return DECLINED;
 	if (match_slot(p, slot, &o))
 		o.verdict = verdict_of(o.target);
 	else if (!settle_closed_fast(ctx, p, &o))
 		return DECLINED;
+	/* An answer to a reject is made in the full lane. */
 	if (o.verdict == VERDICT_REJECT || (o.verdict == VERDICT_DROP && is_forwarded(ctx, p)))
 		return DECLINED;
 	return conclude_fast(p, &o);

@@ -22,25 +22,21 @@ static __always_inline struct flow *flow_find(const struct packet *p)
 	return bpf_map_lookup_elem(&flows, &key);
 }
 
-static __always_inline int match_flow(const struct packet *p, const struct port_slot *slot, struct outcome *o)
+static __always_inline struct flow *match_flow(const struct packet *p, const struct port_slot *slot, struct outcome *o)
 {
 	struct flow *flow;
 
 	if (!slot->flows)
-		return 0;
+		return NULL;
 	o->asked |= STAGE_FLOW;
 	flow = flow_find(p);
 	if (!flow)
-		return 0;
+		return NULL;
 	o->answered |= STAGE_FLOW;
 	o->reason = REASON_FLOW;
 	o->target = flow->target;
-	if (!p->traced && !p->quotes_ports) {
-		__sync_fetch_and_add(&flow->packets, 1);
-		__sync_fetch_and_add(&flow->bytes, p->frame_len);
-		flow->last_seen_ns = bpf_ktime_get_coarse_ns();
-	}
-	return 1;
+	o->named = 1;
+	return flow;
 }
 
 #endif

@@ -19,9 +19,18 @@
 static __always_inline int match_entry(struct xdp_md *ctx, const struct packet *p, struct outcome *o)
 {
 	const struct port_slot *slot = slot_find(p, p->dst_port);
+	struct flow *flow;
 
-	if (slot && p->dst_port && match_flow(p, slot, o))
-		return 1;
+	o->asked |= STAGE_SLOT;
+	if (slot && !slot_is_empty(p, slot))
+		o->answered |= STAGE_SLOT;
+	if (slot && p->dst_port) {
+		flow = match_flow(p, slot, o);
+		if (flow) {
+			count_flow(p, flow);
+			return 1;
+		}
+	}
 	o->asked |= STAGE_LOCAL;
 	o->local = !p->group_frame && is_local(p);
 	if (o->local)

@@ -160,7 +160,7 @@ static __always_inline int match_slot(const struct packet *p, const struct port_
 
 static __always_inline int slot_is_empty(const struct packet *p, const struct port_slot *slot)
 {
-	return !slot->target[p->family & 1] && !slot->hints[p->family & 1];
+	return !slot->target[p->family & 1] && !slot->hints[p->family & 1] && !slot->flows;
 }
 
 #endif
