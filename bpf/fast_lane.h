@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The common case, lean: a whole, well-formed TCP or UDP packet to one of the first local addresses, on a port whose slot
- * answers by itself or stands empty. It takes the stages of the full lane in the same order; where a stage needs more
- * than that, it declines, and the full lane starts anew. Until it concludes it writes nothing.
+ * The common case, lean: a whole, well-formed TCP or UDP packet to one of the first local
+ * addresses, on a port whose slot answers by itself or stands empty. It takes the stages of the
+ * full lane in the same order; where a stage needs more than that, it declines, and the full lane
+ * starts anew. Until it concludes it writes nothing.
  */
 #ifndef XDEMUX_FAST_LANE_H
 #define XDEMUX_FAST_LANE_H
@@ -25,7 +26,8 @@ static __always_inline int conclude_fast(const struct packet *p, struct outcome 
 	return o->action == VERDICT_DROP ? XDP_DROP : XDP_PASS;
 }
 
-static __always_inline int conclude_flow(const struct packet *p, struct flow *flow, struct outcome *o)
+static __always_inline int conclude_flow(const struct packet *p, struct flow *flow,
+					 struct outcome *o)
 {
 	o->verdict = verdict_of(o->target);
 	if (o->verdict == VERDICT_REJECT)
@@ -34,7 +36,8 @@ static __always_inline int conclude_flow(const struct packet *p, struct flow *fl
 	return conclude_fast(p, o);
 }
 
-static __always_inline int settle_closed_fast(struct xdp_md *ctx, const struct packet *p, struct outcome *o)
+static __always_inline int settle_closed_fast(struct xdp_md *ctx, const struct packet *p,
+					      struct outcome *o)
 {
 	struct rules rules = {
 		.closed = settings.rules.closed,
@@ -56,8 +59,8 @@ static __always_inline int fast_lane_ip(struct xdp_md *ctx, struct packet *p)
 	struct outcome o;
 	struct flow *flow;
 
-	if ((p->family == FAMILY_IPV6 ? parse_ipv6(ctx, p) : parse_ipv4(ctx, p)) || parse_transport(ctx, p) ||
-	    p->fragment || !p->dst_port)
+	if ((p->family == FAMILY_IPV6 ? parse_ipv6(ctx, p) : parse_ipv4(ctx, p)) ||
+	    parse_transport(ctx, p) || p->fragment || !p->dst_port)
 		return DECLINED;
 	slot = slot_find(p, p->dst_port);
 	if (!slot)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The flow table behind its one interface: flow_find(). Nothing else in the data path knows how flows are stored.
+ * The flow table behind its one interface: flow_find(). Nothing else in the data path knows how
+ * flows are stored.
  */
 #ifndef XDEMUX_FLOW_H
 #define XDEMUX_FLOW_H
@@ -22,7 +23,8 @@ static __always_inline struct flow *flow_find(const struct packet *p)
 	return bpf_map_lookup_elem(&flows, &key);
 }
 
-static __always_inline struct flow *match_flow(const struct packet *p, const struct port_slot *slot, struct outcome *o)
+static __always_inline struct flow *match_flow(const struct packet *p, const struct port_slot *slot,
+					       struct outcome *o)
 {
 	struct flow *flow;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Every step of the pipeline, for every packet. A global function: the verifier looks at it by itself.
+ * Every step of the pipeline, for every packet. A global function: the verifier looks at it by
+ * itself.
  */
 #ifndef XDEMUX_FULL_LANE_H
 #define XDEMUX_FULL_LANE_H
@@ -16,7 +17,8 @@
 #include "trace.h"
 
 /* Steps 1 to 5. Port zero is reserved: no entry names it, none is asked. */
-static __always_inline int match_entry(struct xdp_md *ctx, const struct packet *p, struct outcome *o)
+static __always_inline int match_entry(struct xdp_md *ctx, const struct packet *p,
+				       struct outcome *o)
 {
 	const struct port_slot *slot = slot_find(p, p->dst_port);
 	struct flow *flow;
@@ -39,8 +41,8 @@ static __always_inline int match_entry(struct xdp_md *ctx, const struct packet *
 }
 
 /* A TCP or UDP packet with ports. */
-static __always_inline void settle_ports(struct xdp_md *ctx, const struct packet *p, const struct rules *rules,
-					 struct outcome *o)
+static __always_inline void settle_ports(struct xdp_md *ctx, const struct packet *p,
+					 const struct rules *rules, struct outcome *o)
 {
 	o->counted = 1;
 	if (match_entry(ctx, p, o))
@@ -58,11 +60,13 @@ static __always_inline void settle_ports(struct xdp_md *ctx, const struct packet
 }
 
 /* Carries the verdict out. An answer that cannot be given is a drop. */
-static __always_inline int act(struct xdp_md *ctx, const struct packet *p, const struct rules *rules, struct outcome *o)
+static __always_inline int act(struct xdp_md *ctx, const struct packet *p,
+			       const struct rules *rules, struct outcome *o)
 {
 	if (rules->mode == MODE_MONITOR)
 		return XDP_PASS;
-	if (o->verdict == VERDICT_REJECT && !p->traced && !(reject_allowed() && make_answer(ctx, p)))
+	if (o->verdict == VERDICT_REJECT && !p->traced &&
+	    !(reject_allowed() && make_answer(ctx, p)))
 		o->verdict = VERDICT_DROP;
 	o->action = o->verdict;
 	if (o->verdict == VERDICT_REJECT)

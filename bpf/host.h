@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The kernel's own word: does a socket of this namespace wait for the packet? Established, half-open, TIME_WAIT and
- * listening sockets all count. Read-only.
+ * The kernel's own word: does a socket of this namespace wait for the packet? Established,
+ * half-open, TIME_WAIT and listening sockets all count. Read-only.
  */
 #ifndef XDEMUX_HOST_H
 #define XDEMUX_HOST_H
@@ -28,8 +28,8 @@ static __always_inline __u32 socket_tuple(const struct packet *p, struct bpf_soc
 }
 
 /*
- * bpf_skc_lookup_tcp(), not bpf_sk_lookup_tcp(), which hides TIME_WAIT. The two calls return different types, so each
- * releases its own.
+ * bpf_skc_lookup_tcp(), not bpf_sk_lookup_tcp(), which hides TIME_WAIT. The two calls return
+ * different types, so each releases its own.
  */
 static __always_inline int host_has_socket(struct xdp_md *ctx, const struct packet *p)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Listeners in their order of precedence: exact address, prefix, wildcard; and the same once more for the listeners on
- * all ports, which live under port 0. Only what the port's slot hints at is looked up. These functions read the
- * tables and write struct outcome.
+ * Listeners in their order of precedence: exact address, prefix, wildcard; and the same once more
+ * for the listeners on all ports, which live under port 0. Only what the port's slot hints at is
+ * looked up. These functions read the tables and write struct outcome.
  */
 #ifndef XDEMUX_LISTENER_H
 #define XDEMUX_LISTENER_H
@@ -18,8 +18,8 @@ static __always_inline const struct port_slot *slot_find(const struct packet *p,
 }
 
 /* `family` is the packet's, or FAMILY_DUAL with a zero address. */
-static __always_inline const struct listen_entry *listen_addr_find(const struct packet *p, __u32 ifindex, __u16 port,
-								    int wildcard, __u8 family)
+static __always_inline const struct listen_entry *
+listen_addr_find(const struct packet *p, __u32 ifindex, __u16 port, int wildcard, __u8 family)
 {
 	struct listen_addr key = {
 		.ifindex = ifindex,
@@ -33,7 +33,8 @@ static __always_inline const struct listen_entry *listen_addr_find(const struct 
 	return bpf_map_lookup_elem(&listen_addrs, &key);
 }
 
-static __always_inline const struct listen_entry *listen_prefix_find(const struct packet *p, __u32 ifindex, __u16 port)
+static __always_inline const struct listen_entry *listen_prefix_find(const struct packet *p,
+								     __u32 ifindex, __u16 port)
 {
 	struct listen_prefix key = {
 		.prefixlen = LISTEN_PREFIX_FIXED_BITS + (p->family == FAMILY_IPV6 ? 128 : 32),
@@ -47,8 +48,8 @@ static __always_inline const struct listen_entry *listen_prefix_find(const struc
 	return bpf_map_lookup_elem(&listen_prefixes, &key);
 }
 
-static __always_inline int answered_by(struct outcome *o, const struct listen_entry *entry, enum reason reason,
-				       __u32 stage)
+static __always_inline int answered_by(struct outcome *o, const struct listen_entry *entry,
+				       enum reason reason, __u32 stage)
 {
 	o->asked |= stage;
 	if (!entry)
@@ -61,19 +62,20 @@ static __always_inline int answered_by(struct outcome *o, const struct listen_en
 	return 1;
 }
 
-static __always_inline int match_exact(const struct packet *p, __u32 hints, __u32 ifindex, __u16 port, __u32 stage,
-				       struct outcome *o)
+static __always_inline int match_exact(const struct packet *p, __u32 hints, __u32 ifindex,
+				       __u16 port, __u32 stage, struct outcome *o)
 {
 	if (hints & HINT_EXACT_BOUND &&
-	    answered_by(o, listen_addr_find(p, ifindex, port, 0, p->family), REASON_LISTENER_EXACT, stage))
+	    answered_by(o, listen_addr_find(p, ifindex, port, 0, p->family), REASON_LISTENER_EXACT,
+			stage))
 		return 1;
-	return hints & HINT_EXACT &&
-	       answered_by(o, listen_addr_find(p, 0, port, 0, p->family), REASON_LISTENER_EXACT, stage);
+	return hints & HINT_EXACT && answered_by(o, listen_addr_find(p, 0, port, 0, p->family),
+						 REASON_LISTENER_EXACT, stage);
 }
 
 /* The longest prefix wins, bound to the device or not; at equal length the bound one. */
-static __always_inline int match_prefix(const struct packet *p, __u32 hints, __u32 ifindex, __u16 port, __u32 stage,
-					struct outcome *o)
+static __always_inline int match_prefix(const struct packet *p, __u32 hints, __u32 ifindex,
+					__u16 port, __u32 stage, struct outcome *o)
 {
 	const struct listen_entry *bound = NULL, *any = NULL;
 
@@ -87,18 +89,19 @@ static __always_inline int match_prefix(const struct packet *p, __u32 hints, __u
 }
 
 /* The packet's family bound to the device, then unbound, then dual-stack bound, then unbound. */
-static __always_inline int match_wildcard(const struct packet *p, const struct port_slot *slot, __u32 ifindex,
-					  __u16 port, __u32 stage, struct outcome *o)
+static __always_inline int match_wildcard(const struct packet *p, const struct port_slot *slot,
+					  __u32 ifindex, __u16 port, __u32 stage, struct outcome *o)
 {
 	__u32 hints = slot->hints[p->family & 1], target = slot->target[p->family & 1];
 
 	o->asked |= stage;
 	if (hints & HINT_WILDCARD_BOUND) {
-		if (answered_by(o, listen_addr_find(p, ifindex, port, 1, p->family), REASON_LISTENER_WILDCARD, stage))
+		if (answered_by(o, listen_addr_find(p, ifindex, port, 1, p->family),
+				REASON_LISTENER_WILDCARD, stage))
 			return 1;
 		if ((!target || hints & HINT_WILDCARD_DUAL) &&
-		    answered_by(o, listen_addr_find(p, ifindex, port, 1, FAMILY_DUAL), REASON_LISTENER_WILDCARD,
-				stage))
+		    answered_by(o, listen_addr_find(p, ifindex, port, 1, FAMILY_DUAL),
+				REASON_LISTENER_WILDCARD, stage))
 			return 1;
 	}
 	if (!target)
@@ -113,27 +116,30 @@ static __always_inline int match_wildcard(const struct packet *p, const struct p
 #define HINTS_NAMED (HINT_EXACT | HINT_EXACT_BOUND | HINT_PREFIX | HINT_PREFIX_BOUND)
 
 /* Listeners that name the destination, on the packet's port or, as port 0, on all ports. */
-static __always_inline int match_named(const struct packet *p, const struct port_slot *slot, __u32 ifindex, __u16 port,
-				       struct outcome *o)
+static __always_inline int match_named(const struct packet *p, const struct port_slot *slot,
+				       __u32 ifindex, __u16 port, struct outcome *o)
 {
 	__u32 hints = slot->hints[p->family & 1];
 
 	if (!(hints & HINTS_NAMED))
 		return 0;
-	o->named = match_exact(p, hints, ifindex, port, port ? STAGE_EXACT : STAGE_ALL_EXACT, o) ||
-		   (hints & (HINT_PREFIX | HINT_PREFIX_BOUND) &&
-		    match_prefix(p, hints, ifindex, port, port ? STAGE_PREFIX : STAGE_ALL_PREFIX, o));
+	o->named =
+		match_exact(p, hints, ifindex, port, port ? STAGE_EXACT : STAGE_ALL_EXACT, o) ||
+		(hints & (HINT_PREFIX | HINT_PREFIX_BOUND) &&
+		 match_prefix(p, hints, ifindex, port, port ? STAGE_PREFIX : STAGE_ALL_PREFIX, o));
 	return o->named;
 }
 
 /* Wildcards speak for this host's addresses alone. */
-static __always_inline int match_listeners_on(const struct packet *p, __u32 ifindex, __u16 port, struct outcome *o)
+static __always_inline int match_listeners_on(const struct packet *p, __u32 ifindex, __u16 port,
+					      struct outcome *o)
 {
 	const struct port_slot *slot = slot_find(p, port);
 
-	return slot && (match_named(p, slot, ifindex, port, o) ||
-			(o->local && match_wildcard(p, slot, ifindex, port, port ? STAGE_WILDCARD : STAGE_ALL_WILDCARD,
-						    o)));
+	return slot &&
+	       (match_named(p, slot, ifindex, port, o) ||
+		(o->local && match_wildcard(p, slot, ifindex, port,
+					    port ? STAGE_WILDCARD : STAGE_ALL_WILDCARD, o)));
 }
 
 /* Steps 2 to 5 in full. A global function: the verifier looks at it once. */
@@ -149,8 +155,10 @@ __noinline int find_listener(struct xdp_md *ctx, const struct packet *p, struct 
 	return 1;
 }
 
-/* A slot without hints answers by itself: on its port no listener names an address or a device. For a local packet. */
-static __always_inline int match_slot(const struct packet *p, const struct port_slot *slot, struct outcome *o)
+/* A slot without hints answers by itself: on its port no listener names an address or a device. For
+ * a local packet. */
+static __always_inline int match_slot(const struct packet *p, const struct port_slot *slot,
+				      struct outcome *o)
 {
 	o->reason = REASON_LISTENER_WILDCARD;
 	o->listener = slot->listener[p->family & 1];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Is a destination this host's? The table of local routes answers quickly; before a real drop the kernel is asked where
- * it forwards, since the table may be stale there and the packet another host's.
+ * Is a destination this host's? The table of local routes answers quickly; before a real drop the
+ * kernel is asked where it forwards, since the table may be stale there and the packet another
+ * host's.
  */
 #ifndef XDEMUX_LOCAL_H
 #define XDEMUX_LOCAL_H
@@ -19,7 +20,8 @@ static __always_inline int same_ipv6(const __u64 a[2], const __u8 b[16])
 	return !((a[0] ^ halves[0]) | (a[1] ^ halves[1]));
 }
 
-/* A torn read of an address under change is a mixture of two: no packet's destination, or one of both. */
+/* A torn read of an address under change is a mixture of two: no packet's destination, or one of
+ * both. */
 static __always_inline int is_hot_local(const struct packet *p)
 {
 	int i;
@@ -53,7 +55,8 @@ static __always_inline int is_local(const struct packet *p)
 	return !!bpf_map_lookup_elem(&local_routes, &key);
 }
 
-/* What bpf_fib_lookup() answers: NOT_FWDED for a local destination, FWD_DISABLED where the interface does not forward. */
+/* What bpf_fib_lookup() answers: NOT_FWDED for a local destination, FWD_DISABLED where the
+ * interface does not forward. */
 static __always_inline long ask_route(struct xdp_md *ctx, const struct packet *p)
 {
 	struct bpf_fib_lookup fib = {
@@ -73,13 +76,14 @@ static __always_inline long ask_route(struct xdp_md *ctx, const struct packet *p
 }
 
 /*
- * Would the kernel send the packet on to another host? Whether the interface forwards is the kernel's own word, at most
- * one jiffy old, so that a switched sysctl counts at once and an interface that does not forward is spared the
- * look-up.
+ * Would the kernel send the packet on to another host? Whether the interface forwards is the
+ * kernel's own word, at most one jiffy old, so that a switched sysctl counts at once and an
+ * interface that does not forward is spared the look-up.
  */
 static __always_inline int is_forwarded(struct xdp_md *ctx, const struct packet *p)
 {
-	__u32 ifindex = ctx->ingress_ifindex, index = (ifindex << 1 | (p->family & 1)) % FORWARDING_SLOTS;
+	__u32 ifindex = ctx->ingress_ifindex,
+	      index = (ifindex << 1 | (p->family & 1)) % FORWARDING_SLOTS;
 	struct forwarding *known = bpf_map_lookup_elem(&forwarding, &index);
 	__u64 now = bpf_jiffies64();
 	long answer;

@@ -12,7 +12,8 @@
 /* Set by the loader before load, so that what is switched off is not in the program. */
 const volatile struct settings settings SEC(".rodata.settings");
 
-/* Key (proto << 16) | local port. User space writes, through a mapping and by word; the data path reads. */
+/* Key (proto << 16) | local port. User space writes, through a mapping and by word; the data path
+ * reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -65,7 +66,8 @@ struct {
 	__type(value, struct flow);
 } flows SEC(".maps");
 
-/* User space writes, the data path reads: is a destination this host's? A variable, so that it is read by its address. */
+/* User space writes, the data path reads: is a destination this host's? A variable, so that it is
+ * read by its address. */
 struct local_hot local_hot SEC(".data.local_hot") __attribute__((aligned(64)));
 
 /* User space writes, the data path reads where local_hot has `more`. */
@@ -85,7 +87,8 @@ struct {
 	__type(value, struct fragment);
 } fragments SEC(".maps");
 
-/* The data path writes, user space reads. Key (proto << 16) | local port. Type: loader (see settings.shared_counters). */
+/* The data path writes, user space reads. Key (proto << 16) | local port. Type: loader (see
+ * settings.shared_counters). */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, PORT_INDEXES);
@@ -112,7 +115,7 @@ struct {
 /* The data path writes, user space reads. Key: reason * VERDICT_COUNT + verdict. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, REASON_COUNT * VERDICT_COUNT);
+	__uint(max_entries, REASON_COUNT *VERDICT_COUNT);
 	__type(key, __u32);
 	__type(value, struct reason_counter);
 } reason_counters SEC(".maps");

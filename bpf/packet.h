@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What one packet's way through the stages carries: the facts that the parser found, and the outcome that the later
- * stages build. Neither holds a pointer into the frame: a stage that reads the frame checks it again.
+ * What one packet's way through the stages carries: the facts that the parser found, and the
+ * outcome that the later stages build. Neither holds a pointer into the frame: a stage that reads
+ * the frame checks it again.
  */
 #ifndef XDEMUX_PACKET_H
 #define XDEMUX_PACKET_H
@@ -26,19 +27,20 @@ struct packet {
 	__u32 frame_len; /* bytes, fragments of a multi-buffer frame included */
 	__u32 l3_offset;
 	__u32 l4_offset;
-	__u32 l3_end;    /* where the IP packet ends; Ethernet padding may follow */
+	__u32 l3_end; /* where the IP packet ends; Ethernet padding may follow */
 	__be32 fragment_id;
 	__u16 src_port; /* host order */
 	__u16 dst_port;
-	__u8 proto;         /* enum proto, once parsed without a reason */
-	__u8 protocol;      /* IANA number of what follows the IP headers */
-	__u8 family;        /* enum family */
-	__u8 fragment;      /* enum fragment_kind */
-	__u8 tcp_flags;     /* byte 13 of the TCP header (RFC 9293, 3.1); 0 of UDP */
-	__u8 traced;        /* 1: explain asked: leave every counter, limiter and table alone */
-	__u8 group_frame;   /* 1: the Ethernet destination is multicast or broadcast */
-	__u8 quotes_ports;  /* 1: an ICMP error, and the ports and addresses are those that it quotes, turned round */
-	__u8 kernel_drops;  /* 1: malformed so that the kernel drops it, whoever it is for */
+	__u8 proto;	   /* enum proto, once parsed without a reason */
+	__u8 protocol;	   /* IANA number of what follows the IP headers */
+	__u8 family;	   /* enum family */
+	__u8 fragment;	   /* enum fragment_kind */
+	__u8 tcp_flags;	   /* byte 13 of the TCP header (RFC 9293, 3.1); 0 of UDP */
+	__u8 traced;	   /* 1: explain asked: leave every counter, limiter and table alone */
+	__u8 group_frame;  /* 1: the Ethernet destination is multicast or broadcast */
+	__u8 quotes_ports; /* 1: an ICMP error, and the ports and addresses are those that it
+			      quotes, turned round */
+	__u8 kernel_drops; /* 1: malformed so that the kernel drops it, whoever it is for */
 	__u8 kernel_drops_local; /* 1: ... once it is for this host */
 	__u8 zero[6];
 };

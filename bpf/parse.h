@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * First stage: from the frame to the facts. parse_frame() answers REASON_UNDECIDED for a TCP or UDP packet whose ports
- * are known, REASON_FRAGMENT for a later fragment, REASON_ICMP_OTHER for ICMP of any kind (portless.h looks closer), and
- * otherwise the reason that ends the matter. It reads the frame and writes struct packet, nothing else.
+ * First stage: from the frame to the facts. parse_frame() answers REASON_UNDECIDED for a TCP or UDP
+ * packet whose ports are known, REASON_FRAGMENT for a later fragment, REASON_ICMP_OTHER for ICMP of
+ * any kind (portless.h looks closer), and otherwise the reason that ends the matter. It reads the
+ * frame and writes struct packet, nothing else.
  */
 #ifndef XDEMUX_PARSE_H
 #define XDEMUX_PARSE_H
@@ -32,7 +33,8 @@ static __always_inline int is_vlan(__be16 ethertype)
 }
 
 /* The ethertype behind at most two tags; 0 when a tag is cut. */
-static __always_inline __be16 skip_vlan_tags(const struct frame *f, struct packet *p, __be16 ethertype)
+static __always_inline __be16 skip_vlan_tags(const struct frame *f, struct packet *p,
+					     __be16 ethertype)
 {
 	int i;
 
@@ -62,7 +64,8 @@ static __always_inline enum reason parse_transport(struct xdp_md *ctx, struct pa
 }
 
 /* The end of the matter before an IP header was measured. */
-static __always_inline enum reason parse_ends(struct xdp_md *ctx, struct packet *p, enum reason reason)
+static __always_inline enum reason parse_ends(struct xdp_md *ctx, struct packet *p,
+					      enum reason reason)
 {
 	p->frame_len = bpf_xdp_get_buff_len(ctx);
 	p->kernel_drops = reason != REASON_NOT_IP;
@@ -70,7 +73,8 @@ static __always_inline enum reason parse_ends(struct xdp_md *ctx, struct packet 
 }
 
 /* Sets l3_offset; answers REASON_UNDECIDED with the ethertype that follows the tags. */
-static __always_inline enum reason parse_ethernet(struct xdp_md *ctx, struct packet *p, __be16 *ethertype)
+static __always_inline enum reason parse_ethernet(struct xdp_md *ctx, struct packet *p,
+						  __be16 *ethertype)
 {
 	struct frame f = frame_of(ctx);
 	const struct ethernet *eth = frame_at(&f, 0, sizeof(*eth));

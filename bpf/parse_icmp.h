@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * ICMP and ICMPv6 errors (RFC 792, RFC 4443) by the packet that they quote: that one was sent from here, so its source
- * is the local endpoint and its destination the remote one. With REASON_ICMP_ERROR the facts are the quoted
- * endpoint's where `quotes_ports` is set.
+ * ICMP and ICMPv6 errors (RFC 792, RFC 4443) by the packet that they quote: that one was sent from
+ * here, so its source is the local endpoint and its destination the remote one. With
+ * REASON_ICMP_ERROR the facts are the quoted endpoint's where `quotes_ports` is set.
  */
 #ifndef XDEMUX_PARSE_ICMP_H
 #define XDEMUX_PARSE_ICMP_H
@@ -21,7 +21,8 @@ static __always_inline int is_icmp_error(__u8 family, __u8 type)
 	       type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB;
 }
 
-/* The quoted header at l4_offset: addresses turned round, l4_offset at what follows; false when it is cut. */
+/* The quoted header at l4_offset: addresses turned round, l4_offset at what follows; false when it
+ * is cut. */
 static __always_inline int parse_quoted_ipv4(const struct frame *f, struct packet *p)
 {
 	const struct iphdr *ip = frame_at(f, p->l4_offset, sizeof(*ip));
@@ -40,7 +41,8 @@ static __always_inline int parse_quoted_ipv4(const struct frame *f, struct packe
 	return 1;
 }
 
-static __always_inline int parse_quoted_ipv6(struct xdp_md *ctx, const struct frame *f, struct packet *p)
+static __always_inline int parse_quoted_ipv6(struct xdp_md *ctx, const struct frame *f,
+					     struct packet *p)
 {
 	const struct ipv6hdr *ip = frame_at(f, p->l4_offset, sizeof(*ip));
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * IPv4 with options (RFC 791) and IPv6 with its extension headers (RFC 8200): addresses, the protocol behind them and
- * where it begins. Each answers REASON_UNDECIDED when what follows can be looked at.
+ * IPv4 with options (RFC 791) and IPv6 with its extension headers (RFC 8200): addresses, the
+ * protocol behind them and where it begins. Each answers REASON_UNDECIDED when what follows can be
+ * looked at.
  */
 #ifndef XDEMUX_PARSE_IP_H
 #define XDEMUX_PARSE_IP_H
@@ -15,23 +16,25 @@
 #include "frame.h"
 #include "packet.h"
 
-/* Bound of the walk: more extension headers than any host sends (RFC 8504, 5.3 allows a limit of 8). */
-#define EXTENSIONS_MAX 8
+/* Bound of the walk: more extension headers than any host sends (RFC 8504, 5.3 allows a limit of
+ * 8). */
+#define EXTENSIONS_MAX	    8
 
 #define IPV4_MORE_FRAGMENTS 0x2000
-#define IPV4_OFFSET_MASK 0x1fff
-#define IPV6_OFFSET_MASK 0xfff8
+#define IPV4_OFFSET_MASK    0x1fff
+#define IPV6_OFFSET_MASK    0xfff8
 #define IPV6_MORE_FRAGMENTS 1
 
 /*
- * A linear part of this length may be followed by fragments of a multi-buffer frame even where the IP packet ends
- * inside it (a long padding); a shorter one only where the IP packet does not end inside, since drivers split off
- * either all behind the headers or what a buffer does not hold.
+ * A linear part of this length may be followed by fragments of a multi-buffer frame even where the
+ * IP packet ends inside it (a long padding); a shorter one only where the IP packet does not end
+ * inside, since drivers split off either all behind the headers or what a buffer does not hold.
  */
 #define LINEAR_LEN_SURE 1024
 
 /* Sets frame_len and l3_end; false when the IP packet is longer than what arrived. */
-static __always_inline int measure(struct xdp_md *ctx, const struct frame *f, struct packet *p, __u32 ip_len)
+static __always_inline int measure(struct xdp_md *ctx, const struct frame *f, struct packet *p,
+				   __u32 ip_len)
 {
 	p->l3_end = p->l3_offset + ip_len;
 	p->frame_len = frame_linear_len(f);
@@ -40,7 +43,8 @@ static __always_inline int measure(struct xdp_md *ctx, const struct frame *f, st
 	return p->l3_end <= p->frame_len;
 }
 
-/* ip_rcv_core() and ip6_rcv_core() drop such a packet, whoever it is for, but first pull a header out of fragments. */
+/* ip_rcv_core() and ip6_rcv_core() drop such a packet, whoever it is for, but first pull a header
+ * out of fragments. */
 static __always_inline enum reason bad_ip(struct xdp_md *ctx, struct packet *p, enum reason reason)
 {
 	struct frame f = frame_of(ctx);
@@ -76,7 +80,8 @@ static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, struct packet 
 	return REASON_UNDECIDED;
 }
 
-/* In two loads: the target may read unaligned words, or the verifier would have refused the four-byte ones too. */
+/* In two loads: the target may read unaligned words, or the verifier would have refused the
+ * four-byte ones too. */
 static __always_inline void copy_halves(__u64 to[2], const void *addr)
 {
 	const __u64 *from = addr;
@@ -115,8 +120,10 @@ static __always_inline int step_over(const struct frame *f, struct extension_wal
 {
 	const __u8 *ext = frame_at(f, w->offset, 8);
 
-	/* RFC 8200, 4.1: hop-by-hop options come first or not at all; there is one fragment header. */
-	if (!ext || (w->type == IPPROTO_HOPOPTS && w->steps > 0) || (w->type == IPPROTO_FRAGMENT && w->fragment))
+	/* RFC 8200, 4.1: hop-by-hop options come first or not at all; there is one fragment header.
+	 */
+	if (!ext || (w->type == IPPROTO_HOPOPTS && w->steps > 0) ||
+	    (w->type == IPPROTO_FRAGMENT && w->fragment))
 		return 0;
 	if (w->type == IPPROTO_FRAGMENT) {
 		__u32 offset = bpf_ntohs(*(const __be16 *)(ext + 2));
@@ -142,9 +149,9 @@ static __always_inline int routes_on(const struct frame *f, const struct extensi
 }
 
 /*
- * Walks to what is no extension header, or to what ends the walk: a later fragment, whose rest is not a header, and a
- * routing header that sends the packet on, which is then the packet's protocol. A global function, so that the
- * verifier looks at its loop once. Returns enum reason.
+ * Walks to what is no extension header, or to what ends the walk: a later fragment, whose rest is
+ * not a header, and a routing header that sends the packet on, which is then the packet's protocol.
+ * A global function, so that the verifier looks at its loop once. Returns enum reason.
  */
 __noinline int walk_extensions(struct xdp_md *ctx, struct extension_walk *w)
 {

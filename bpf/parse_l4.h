@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Ports of TCP and UDP. Lengths are checked against the IP packet's own end, not the frame's: short frames are padded.
+ * Ports of TCP and UDP. Lengths are checked against the IP packet's own end, not the frame's: short
+ * frames are padded.
  */
 #ifndef XDEMUX_PARSE_L4_H
 #define XDEMUX_PARSE_L4_H
@@ -14,7 +15,8 @@
 #define TCP_HEADER_MIN 20
 #define UDP_HEADER_LEN 8
 
-/* Both start with the ports; UDP has its length at byte 4, TCP its header length in 32-bit words at byte 12, its flags at byte 13. */
+/* Both start with the ports; UDP has its length at byte 4, TCP its header length in 32-bit words at
+ * byte 12, its flags at byte 13. */
 #define L4_FACTS_LEN 14
 
 /* TCP is 6 and UDP is 17: their lowest bit tells them apart. */
@@ -29,18 +31,19 @@ static __always_inline __u8 proto_of(__u32 protocol)
 }
 
 /*
- * The kernel drops a cut header when it delivers the packet; but it first puts fragments together, and pulls a header
- * out of a multi-buffer frame's fragments.
+ * The kernel drops a cut header when it delivers the packet; but it first puts fragments together,
+ * and pulls a header out of a multi-buffer frame's fragments.
  */
-static __always_inline enum reason malformed_l4(struct packet *p, const struct frame *f, enum reason reason)
+static __always_inline enum reason malformed_l4(struct packet *p, const struct frame *f,
+						enum reason reason)
 {
 	p->kernel_drops_local = p->fragment == FRAGMENT_NONE && p->frame_len == frame_linear_len(f);
 	return reason;
 }
 
 /*
- * One path for both protocols, since a branch between them is mispredicted on mixed traffic: the bytes that tell TCP's
- * header length are there too in every UDP frame of Ethernet's minimum size.
+ * One path for both protocols, since a branch between them is mispredicted on mixed traffic: the
+ * bytes that tell TCP's header length are there too in every UDP frame of Ethernet's minimum size.
  */
 static __always_inline enum reason parse_ports(struct packet *p, const struct frame *f)
 {
@@ -62,9 +65,12 @@ static __always_inline enum reason parse_ports(struct packet *p, const struct fr
 		p->tcp_flags = 0;
 	}
 	if (need < least || need > available) {
-		/* RFC 2675: a UDP length of zero over IPv6 means to the packet's end; Linux takes it. */
-		int to_the_end = udp && !need && p->family == FAMILY_IPV6 && available >= UDP_HEADER_LEN;
-		/* A first fragment has the beginning of a datagram, of which the UDP length tells the whole. */
+		/* RFC 2675: a UDP length of zero over IPv6 means to the packet's end; Linux takes
+		 * it. */
+		int to_the_end =
+			udp && !need && p->family == FAMILY_IPV6 && available >= UDP_HEADER_LEN;
+		/* A first fragment has the beginning of a datagram, of which the UDP length tells
+		 * the whole. */
 		int goes_on = udp && p->fragment == FRAGMENT_FIRST && need >= UDP_HEADER_LEN &&
 			      available >= UDP_HEADER_LEN;
 

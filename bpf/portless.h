@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What has no ports of its own: ICMP, later fragments, malformed packets, other protocols. Off the common path, and a
- * global function, so that the verifier looks at it once and by itself.
+ * What has no ports of its own: ICMP, later fragments, malformed packets, other protocols. Off the
+ * common path, and a global function, so that the verifier looks at it once and by itself.
  */
 #ifndef XDEMUX_PORTLESS_H
 #define XDEMUX_PORTLESS_H
@@ -12,7 +12,8 @@
 #include "local.h"
 #include "parse_icmp.h"
 
-/* An ICMP error follows its flow, and is never answered nor subject to the closed policy: path MTU discovery needs it. */
+/* An ICMP error follows its flow, and is never answered nor subject to the closed policy: path MTU
+ * discovery needs it. */
 static __always_inline void settle_icmp_error(const struct packet *p, struct outcome *o)
 {
 	const struct port_slot *slot;
@@ -26,7 +27,8 @@ static __always_inline void settle_icmp_error(const struct packet *p, struct out
 }
 
 /* Malformed packets are dropped only where the kernel would. */
-static __always_inline void settle_malformed(struct xdp_md *ctx, const struct packet *p, struct outcome *o)
+static __always_inline void settle_malformed(struct xdp_md *ctx, const struct packet *p,
+					     struct outcome *o)
 {
 	if (p->kernel_drops ||
 	    (p->kernel_drops_local && !p->group_frame && is_local(p) && !is_forwarded(ctx, p)))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Answers to what is rejected, made from the frame itself and sent back the way it came: a TCP reset (RFC 9293,
- * 3.10.7.1) or port unreachable (RFC 1122, 3.2.2.1 and RFC 4443, 3.1). Ethernet addresses are swapped, VLAN tags stay.
+ * Answers to what is rejected, made from the frame itself and sent back the way it came: a TCP
+ * reset (RFC 9293, 3.10.7.1) or port unreachable (RFC 1122, 3.2.2.1 and RFC 4443, 3.1). Ethernet
+ * addresses are swapped, VLAN tags stay.
  */
 #ifndef XDEMUX_REJECT_H
 #define XDEMUX_REJECT_H
@@ -17,10 +18,11 @@
 #include "packet.h"
 #include "protocol.h"
 
-#define REPLY_TTL 64
+#define REPLY_TTL    64
 #define NSEC_PER_SEC 1000000000ull
 
-/* Quoted bytes at most: the whole error stays within what every host takes (RFC 1812, 4.3.2.3; RFC 4443, 2.4). */
+/* Quoted bytes at most: the whole error stays within what every host takes (RFC 1812, 4.3.2.3; RFC
+ * 4443, 2.4). */
 #define QUOTE_MAX_IPV4 (576 - 20 - 8)
 #define QUOTE_MAX_IPV6 (1280 - 40 - 8)
 
@@ -110,8 +112,8 @@ static __always_inline __sum16 fold(__u64 sum)
 }
 
 /*
- * Sum of the frame from `offset` to its end, QUOTE_MAX_IPV6 and a header at most. A global function: the verifier walks
- * its loop once.
+ * Sum of the frame from `offset` to its end, QUOTE_MAX_IPV6 and a header at most. A global
+ * function: the verifier walks its loop once.
  */
 __noinline __u64 sum_frame_from(struct xdp_md *ctx, __u32 offset)
 {
@@ -148,7 +150,8 @@ static __always_inline void swap_macs(struct ethhdr *eth)
 	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
 }
 
-static __always_inline int put_ipv4(const struct frame *f, const struct packet *p, __u8 protocol, __u16 payload_len)
+static __always_inline int put_ipv4(const struct frame *f, const struct packet *p, __u8 protocol,
+				    __u16 payload_len)
 {
 	struct iphdr *ip = frame_at(f, p->l3_offset, sizeof(*ip));
 
@@ -158,7 +161,8 @@ static __always_inline int put_ipv4(const struct frame *f, const struct packet *
 	ip->version = 4;
 	ip->ihl = 5;
 	ip->tot_len = bpf_htons(sizeof(*ip) + payload_len);
-	ip->frag_off = bpf_htons(0x4000); /* don't fragment: then an id of zero is right (RFC 6864) */
+	ip->frag_off =
+		bpf_htons(0x4000); /* don't fragment: then an id of zero is right (RFC 6864) */
 	ip->ttl = REPLY_TTL;
 	ip->protocol = protocol;
 	ip->saddr = p->dst4;
@@ -167,7 +171,8 @@ static __always_inline int put_ipv4(const struct frame *f, const struct packet *
 	return 1;
 }
 
-static __always_inline int put_ipv6(const struct frame *f, const struct packet *p, __u8 protocol, __u16 payload_len)
+static __always_inline int put_ipv6(const struct frame *f, const struct packet *p, __u8 protocol,
+				    __u16 payload_len)
 {
 	struct ipv6hdr *ip = frame_at(f, p->l3_offset, sizeof(*ip));
 
@@ -183,7 +188,8 @@ static __always_inline int put_ipv6(const struct frame *f, const struct packet *
 	return 1;
 }
 
-/* The Ethernet and IP headers of an answer, back to the packet's source, with `payload_len` bytes behind them. */
+/* The Ethernet and IP headers of an answer, back to the packet's source, with `payload_len` bytes
+ * behind them. */
 static __always_inline int put_headers(const struct frame *f, const struct packet *p, __u8 protocol,
 				       __u16 payload_len)
 {
@@ -192,8 +198,8 @@ static __always_inline int put_headers(const struct frame *f, const struct packe
 	if (!eth)
 		return 0;
 	swap_macs(eth);
-	return p->family == FAMILY_IPV6 ? put_ipv6(f, p, protocol, payload_len) :
-					  put_ipv4(f, p, protocol, payload_len);
+	return p->family == FAMILY_IPV6 ? put_ipv6(f, p, protocol, payload_len)
+					: put_ipv4(f, p, protocol, payload_len);
 }
 
 static __always_inline __u32 ip_header_len(const struct packet *p)
@@ -211,8 +217,10 @@ static __always_inline __u64 sum_pseudo(const struct packet *p, __u8 protocol, _
 	return sum + p->src4 + p->dst4;
 }
 
-/* Sequence numbers by RFC 9293, 3.10.7.1, CLOSED state; false when the header is not where it was. */
-static __always_inline int fill_reset(struct xdp_md *ctx, const struct packet *p, struct tcp_reset *reset)
+/* Sequence numbers by RFC 9293, 3.10.7.1, CLOSED state; false when the header is not where it was.
+ */
+static __always_inline int fill_reset(struct xdp_md *ctx, const struct packet *p,
+				      struct tcp_reset *reset)
 {
 	struct frame f = frame_of(ctx);
 	const struct tcp_reset *tcp = frame_at(&f, p->l4_offset, sizeof(*tcp));
@@ -233,7 +241,8 @@ static __always_inline int fill_reset(struct xdp_md *ctx, const struct packet *p
 		reset->ack = bpf_htonl(bpf_ntohl(tcp->seq) + segment_len);
 		reset->flags = TCP_RST | TCP_ACK;
 	}
-	reset->check = fold(sum_words(reset, sizeof(*reset) / 4) + sum_pseudo(p, IPPROTO_TCP, sizeof(*reset)));
+	reset->check = fold(sum_words(reset, sizeof(*reset) / 4) +
+			    sum_pseudo(p, IPPROTO_TCP, sizeof(*reset)));
 	return 1;
 }
 
@@ -255,7 +264,8 @@ static __always_inline int send_reset(struct xdp_md *ctx, const struct packet *p
 	return put_headers(&f, p, IPPROTO_TCP, sizeof(*tcp));
 }
 
-/* Room for the error's headers in front of the packet that it quotes; Ethernet and VLAN tags move to the new front. */
+/* Room for the error's headers in front of the packet that it quotes; Ethernet and VLAN tags move
+ * to the new front. */
 static __always_inline int make_room(struct xdp_md *ctx, const struct packet *p, __u32 room)
 {
 	struct frame f = frame_of(ctx);
@@ -314,7 +324,8 @@ static __always_inline int send_unreachable(struct xdp_md *ctx, const struct pac
 	return 1;
 }
 
-/* True when the frame is now the answer, to be sent back. A global function, verified by itself: off the common path. */
+/* True when the frame is now the answer, to be sent back. A global function, verified by itself:
+ * off the common path. */
 __noinline int make_answer(struct xdp_md *ctx, const struct packet *p)
 {
 	if (!p)

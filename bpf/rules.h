@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The rules in force. Commit-confirm needs no timer: past its deadline, an unconfirmed program acts by the former ones.
+ * The rules in force. Commit-confirm needs no timer: past its deadline, an unconfirmed program acts
+ * by the former ones.
  */
 #ifndef XDEMUX_RULES_H
 #define XDEMUX_RULES_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The end of the look-ups: what an entry's target means, and what becomes of a packet that no entry waits for.
+ * The end of the look-ups: what an entry's target means, and what becomes of a packet that no entry
+ * waits for.
  */
 #ifndef XDEMUX_SETTLE_H
 #define XDEMUX_SETTLE_H
@@ -11,7 +12,8 @@
 #include "rules.h"
 
 /* A target's verdict: their numbers run in step. */
-_Static_assert(TARGET_DROP - TARGET_PASS == VERDICT_DROP && TARGET_REJECT - TARGET_PASS == VERDICT_REJECT,
+_Static_assert(TARGET_DROP - TARGET_PASS == VERDICT_DROP &&
+		       TARGET_REJECT - TARGET_PASS == VERDICT_REJECT,
 	       "targets and verdicts");
 
 static __always_inline enum verdict verdict_of(__u32 target)
@@ -20,8 +22,8 @@ static __always_inline enum verdict verdict_of(__u32 target)
 }
 
 /* Steps 6 and 7: no entry waits for the packet; the host's sockets have the last word. */
-static __always_inline void settle_closed(struct xdp_md *ctx, const struct packet *p, const struct rules *rules,
-					  struct outcome *o)
+static __always_inline void settle_closed(struct xdp_md *ctx, const struct packet *p,
+					  const struct rules *rules, struct outcome *o)
 {
 	o->reason = p->dst_port ? REASON_CLOSED : REASON_PORT_ZERO;
 	o->verdict = rules->closed;
@@ -45,8 +47,10 @@ static __always_inline void settle_elsewhere(const struct packet *p, struct outc
 	o->counted = 0;
 }
 
-/* What is dropped without being named must be this host's by the kernel's word, not by a table alone. */
-static __always_inline void confirm_local(struct xdp_md *ctx, const struct packet *p, struct outcome *o)
+/* What is dropped without being named must be this host's by the kernel's word, not by a table
+ * alone. */
+static __always_inline void confirm_local(struct xdp_md *ctx, const struct packet *p,
+					  struct outcome *o)
 {
 	o->asked |= STAGE_ROUTE;
 	if (!is_forwarded(ctx, p))

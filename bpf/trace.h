@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * explain: the tool runs the attached program itself under BPF_PROG_TEST_RUN, with the instance's secret in the
- * metadata in front of the frame. The program writes its trace there and leaves every counter, limiter and table
- * alone. Drivers put no metadata before a program ran, and none has the secret.
+ * explain: the tool runs the attached program itself under BPF_PROG_TEST_RUN, with the instance's
+ * secret in the metadata in front of the frame. The program writes its trace there and leaves every
+ * counter, limiter and table alone. Drivers put no metadata before a program ran, and none has the
+ * secret.
  */
 #ifndef XDEMUX_TRACE_H
 #define XDEMUX_TRACE_H
@@ -23,7 +24,7 @@ static __always_inline struct trace *trace_at(const struct xdp_md *ctx)
 /* Any at all; from a driver hardly ever. */
 static __always_inline int has_metadata(const struct xdp_md *ctx)
 {
-	return ctx->data_meta < ctx->data;
+	return (void *)(long)ctx->data_meta + 1 <= (void *)(long)ctx->data;
 }
 
 static __always_inline int trace_requested(const struct xdp_md *ctx)
@@ -33,7 +34,8 @@ static __always_inline int trace_requested(const struct xdp_md *ctx)
 	return t && t->key == settings.trace_key;
 }
 
-static __always_inline void trace_write(const struct xdp_md *ctx, const struct packet *p, const struct outcome *o)
+static __always_inline void trace_write(const struct xdp_md *ctx, const struct packet *p,
+					const struct outcome *o)
 {
 	struct trace *t = trace_at(ctx);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The contract between the XDP program and user space: every map's key and value, and every number that both sides
- * write. Valid C and C++. It holds layouts and enumerations alone, no code. Numbers are append-only. Addresses are
- * bytes in network order (IPv4 in the first four of sixteen, the rest zero), ports are in host order, times are
- * CLOCK_MONOTONIC nanoseconds, lengths are bytes of the frame as XDP sees it.
+ * The contract between the XDP program and user space: every map's key and value, and every number
+ * that both sides write. Valid C and C++. It holds layouts and enumerations alone, no code. Numbers
+ * are append-only. Addresses are bytes in network order (IPv4 in the first four of sixteen, the
+ * rest zero), ports are in host order, times are CLOCK_MONOTONIC nanoseconds, lengths are bytes of
+ * the frame as XDP sees it.
  */
 #ifndef XDEMUX_CONTRACT_H
 #define XDEMUX_CONTRACT_H
@@ -12,15 +13,16 @@
 
 #ifdef __cplusplus
 #include <type_traits>
-namespace xdemux::contract {
-#define XDEMUX_ASSERT_LAYOUT(type, size)                                                        \
-	static_assert(sizeof(type) == (size) && std::is_standard_layout_v<type> &&              \
-		      std::is_trivially_copyable_v<type> &&                                     \
+namespace xdemux::contract
+{
+#define XDEMUX_ASSERT_LAYOUT(type, size)                                                           \
+	static_assert(sizeof(type) == (size) && std::is_standard_layout_v<type> &&                 \
+		      std::is_trivially_copyable_v<type> &&                                        \
 		      std::has_unique_object_representations_v<type>)
 #define XDEMUX_CONSTANT(name, value) inline constexpr __u32 name = value
 #else
 #define XDEMUX_ASSERT_LAYOUT(type, size) _Static_assert(sizeof(type) == (size), #type)
-#define XDEMUX_CONSTANT(name, value) enum { name = (value) }
+#define XDEMUX_CONSTANT(name, value)	 enum { name = (value) }
 #endif
 
 /* Raised when a layout below changes: tools refuse the tables of another version. */
@@ -101,29 +103,31 @@ enum reason {
 };
 
 /*
- * Map port_slots, array by (proto << 16) | local port: the wildcard answer and what else is worth asking. Index
- * (proto << 16) | 0 holds the listeners on all ports, since no listener may name port 0. User space writes, each word
- * whole: `listener` before `target` when an answer appears, `target` before `listener` when it goes, so that a
- * target is never seen with nobody behind it. `flows` is counted atomically by whoever adds or removes a flow.
+ * Map port_slots, array by (proto << 16) | local port: the wildcard answer and what else is worth
+ * asking. Index (proto << 16) | 0 holds the listeners on all ports, since no listener may name port
+ * 0. User space writes, each word whole: `listener` before `target` when an answer appears,
+ * `target` before `listener` when it goes, so that a target is never seen with nobody behind it.
+ * `flows` is counted atomically by whoever adds or removes a flow.
  */
 enum slot_hint {
-	HINT_EXACT = 1,          /* listeners on exact addresses */
-	HINT_EXACT_BOUND = 2,    /* ... bound to a device */
-	HINT_PREFIX = 4,         /* listeners on prefixes */
-	HINT_PREFIX_BOUND = 8,   /* ... bound to a device */
+	HINT_EXACT = 1,		  /* listeners on exact addresses */
+	HINT_EXACT_BOUND = 2,	  /* ... bound to a device */
+	HINT_PREFIX = 4,	  /* listeners on prefixes */
+	HINT_PREFIX_BOUND = 8,	  /* ... bound to a device */
 	HINT_WILDCARD_BOUND = 16, /* wildcard listeners bound to a device */
-	HINT_WILDCARD_DUAL = 32, /* the answer in this slot is a dual-stack listener's */
+	HINT_WILDCARD_DUAL = 32,  /* the answer in this slot is a dual-stack listener's */
 };
 
 struct port_slot {
 	__u32 listener[2]; /* by enum family: id of the unbound wildcard listener, 0: none */
-	__u8 target[2];    /* by enum family: its enum target_kind */
-	__u8 hints[2];     /* by enum family: enum slot_hint */
-	__u32 flows;       /* flows whose local port this is */
+	__u8 target[2];	   /* by enum family: its enum target_kind */
+	__u8 hints[2];	   /* by enum family: enum slot_hint */
+	__u32 flows;	   /* flows whose local port this is */
 };
 XDEMUX_ASSERT_LAYOUT(struct port_slot, 16);
 
-/* Map listeners, hash by listener id (1 and up): what the user asked for. User space alone reads and writes it. */
+/* Map listeners, hash by listener id (1 and up): what the user asked for. User space alone reads
+ * and writes it. */
 enum listener_scope {
 	SCOPE_EXACT = 0,
 	SCOPE_PREFIX = 1,
@@ -139,8 +143,8 @@ enum listener_state {
 
 struct listener {
 	__u8 addr[16];
-	__u32 ifindex;   /* 0: any device */
-	__u16 port;      /* 0: all ports */
+	__u32 ifindex;	 /* 0: any device */
+	__u16 port;	 /* 0: all ports */
 	__u16 port_last; /* as port unless a range */
 	enum proto proto;
 	enum listener_scope scope;
@@ -156,9 +160,9 @@ struct listener {
 XDEMUX_ASSERT_LAYOUT(struct listener, 80);
 
 /*
- * Map journal, array of one: makes a change of listeners complete or undone when its writer is killed. APPLYING: the
- * next writer takes back what is LISTENER_ADDING and revives what is LISTENER_REMOVING; COMMITTED: it goes on; both
- * then make the tables below from what is active.
+ * Map journal, array of one: makes a change of listeners complete or undone when its writer is
+ * killed. APPLYING: the next writer takes back what is LISTENER_ADDING and revives what is
+ * LISTENER_REMOVING; COMMITTED: it goes on; both then make the tables below from what is active.
  */
 enum journal_state {
 	JOURNAL_IDLE = 0,
@@ -179,7 +183,8 @@ struct listen_entry {
 };
 XDEMUX_ASSERT_LAYOUT(struct listen_entry, 12);
 
-/* Key of listen_addrs, hash: exact addresses; and with a zero address the wildcards that are bound to a device. */
+/* Key of listen_addrs, hash: exact addresses; and with a zero address the wildcards that are bound
+ * to a device. */
 struct listen_addr {
 	__u8 addr[16];
 	__u32 ifindex; /* 0: any device */
@@ -228,8 +233,9 @@ struct flow {
 XDEMUX_ASSERT_LAYOUT(struct flow, 32);
 
 /*
- * Map local_hot, array of one: the first few local addresses in one cache line, the rest is asked of local_routes only
- * where `more` says so. Unused places repeat an address that is always local, never zero.
+ * Map local_hot, array of one: the first few local addresses in one cache line, the rest is asked
+ * of local_routes only where `more` says so. Unused places repeat an address that is always local,
+ * never zero.
  */
 XDEMUX_CONSTANT(LOCAL_HOT_IPV4, 4);
 XDEMUX_CONSTANT(LOCAL_HOT_IPV6, 3);
@@ -241,7 +247,8 @@ struct local_hot {
 };
 XDEMUX_ASSERT_LAYOUT(struct local_hot, 128);
 
-/* Key of local_routes, longest-prefix trie: what is local by route (AnyIP too), or named by a listener. */
+/* Key of local_routes, longest-prefix trie: what is local by route (AnyIP too), or named by a
+ * listener. */
 XDEMUX_CONSTANT(LOCAL_ROUTE_FIXED_BITS, 32);
 struct local_route {
 	__u32 prefixlen; /* LOCAL_ROUTE_FIXED_BITS + bits of the address */
@@ -261,11 +268,12 @@ struct local_entry {
 };
 XDEMUX_ASSERT_LAYOUT(struct local_entry, 4);
 
-/* Map fragments, LRU hash: what became of a datagram's first fragment, for the others (RFC 791, RFC 8200). */
+/* Map fragments, LRU hash: what became of a datagram's first fragment, for the others (RFC 791, RFC
+ * 8200). */
 struct fragment_key {
 	__u8 src[16];
 	__u8 dst[16];
-	__u32 id; /* network order, as on the wire */
+	__u32 id;      /* network order, as on the wire */
 	__u8 protocol; /* IANA number */
 	__u8 family;
 	__u16 zero;
@@ -277,7 +285,8 @@ struct fragment {
 };
 XDEMUX_ASSERT_LAYOUT(struct fragment, 4);
 
-/* Maps port_counters and port_drops, per CPU, by (proto << 16) | local port; listener_counts by listener id. */
+/* Maps port_counters and port_drops, per CPU, by (proto << 16) | local port; listener_counts by
+ * listener id. */
 struct traffic {
 	__u64 packets;
 	__u64 bytes;
@@ -288,7 +297,8 @@ XDEMUX_ASSERT_LAYOUT(struct traffic, 16);
 struct reason_counter {
 	__u64 packets;
 	__u64 bytes;
-	__u64 monitored_packets; /* of them, those whose verdict was not carried out, the mode being monitor */
+	__u64 monitored_packets; /* of them, those whose verdict was not carried out, the mode being
+				    monitor */
 };
 XDEMUX_ASSERT_LAYOUT(struct reason_counter, 24);
 
@@ -300,8 +310,8 @@ struct reject_limit {
 XDEMUX_ASSERT_LAYOUT(struct reject_limit, 16);
 
 /*
- * Map forwarding, per CPU, by a hash of ifindex and family: whether packets arriving there are forwarded, as the kernel
- * said within this jiffy. Data path alone.
+ * Map forwarding, per CPU, by a hash of ifindex and family: whether packets arriving there are
+ * forwarded, as the kernel said within this jiffy. Data path alone.
  */
 XDEMUX_CONSTANT(FORWARDING_SLOTS, 64);
 struct forwarding {
@@ -315,29 +325,30 @@ XDEMUX_ASSERT_LAYOUT(struct forwarding, 16);
 struct rules {
 	enum mode mode;
 	enum verdict closed; /* of closed endpoints: pass, drop or reject */
-	__u32 host;          /* 1: a closed endpoint must be unknown to the host's sockets too */
+	__u32 host;	     /* 1: a closed endpoint must be unknown to the host's sockets too */
 };
 XDEMUX_ASSERT_LAYOUT(struct rules, 12);
 
 /*
- * Constants of a loaded program (its read-only data, pinned as `settings`). Every change of settings loads the program
- * anew and swaps it in through the links.
+ * Constants of a loaded program (its read-only data, pinned as `settings`). Every change of
+ * settings loads the program anew and swaps it in through the links.
  */
 struct settings {
 	__u32 contract; /* CONTRACT_VERSION; stays the first field for ever */
 	struct rules rules;
-	struct rules fallback;   /* in force again once confirm_by_ns has passed */
-	__u32 shared_counters;   /* 1: port counters are one atomic array, not one per CPU */
-	__u64 confirm_by_ns;     /* CLOCK_MONOTONIC_COARSE; 0: nothing to confirm */
-	__u64 netns_cookie;      /* the namespace that the instance belongs to (SO_NETNS_COOKIE) */
-	__u64 trace_key;         /* random: who knows it may ask the program for a trace */
+	struct rules fallback;	  /* in force again once confirm_by_ns has passed */
+	__u32 shared_counters;	  /* 1: port counters are one atomic array, not one per CPU */
+	__u64 confirm_by_ns;	  /* CLOCK_MONOTONIC_COARSE; 0: nothing to confirm */
+	__u64 netns_cookie;	  /* the namespace that the instance belongs to (SO_NETNS_COOKIE) */
+	__u64 trace_key;	  /* random: who knows it may ask the program for a trace */
 	__u64 rejects_per_second; /* per CPU */
 };
 XDEMUX_ASSERT_LAYOUT(struct settings, 64);
 
 /*
- * What explain reads: metadata in front of the frame under BPF_PROG_TEST_RUN. Frames from a driver have none. The tool
- * sets `key`; the program then writes the rest and leaves every counter, limiter and table alone.
+ * What explain reads: metadata in front of the frame under BPF_PROG_TEST_RUN. Frames from a driver
+ * have none. The tool sets `key`; the program then writes the rest and leaves every counter,
+ * limiter and table alone.
  */
 enum stage {
 	STAGE_SLOT = 1,
@@ -356,13 +367,13 @@ enum stage {
 
 struct trace {
 	__u64 key;
-	__u16 asked;     /* enum stage: look-ups that were made */
-	__u16 answered;  /* enum stage: those that found something */
-	__u8 reason;     /* enum reason */
-	__u8 verdict;    /* enum verdict */
-	__u8 action;     /* enum verdict: what was done */
-	__u8 target;     /* enum target_kind */
-	__u32 listener;  /* id, 0: none */
+	__u16 asked;	  /* enum stage: look-ups that were made */
+	__u16 answered;	  /* enum stage: those that found something */
+	__u8 reason;	  /* enum reason */
+	__u8 verdict;	  /* enum verdict */
+	__u8 action;	  /* enum verdict: what was done */
+	__u8 target;	  /* enum target_kind */
+	__u32 listener;	  /* id, 0: none */
 	__u16 local_port; /* as parsed; 0 with reasons that have no ports */
 	__u16 remote_port;
 	__u16 l3_offset;
