@@ -46,22 +46,47 @@ struct icmp_unreachable {
 	__be32 unused;
 };
 
-/* RFC 1122, 3.2.2: a source that is one host. */
-static __always_inline int source_is_one_host(const struct packet *p)
+/* One host's address, of this network: neither unspecified, nor multicast, broadcast or reserved.
+ */
+static __always_inline int is_unicast_ipv4(__be32 addr)
 {
-	const __u8 *addr = (const __u8 *)p->src6;
-	__u32 first;
+	__u32 first = bpf_ntohl(addr) >> 24;
 
-	if (p->family == FAMILY_IPV6)
-		return addr[0] != 0xff && (p->src6[0] || (p->src6[1] & ~bpf_cpu_to_be64(1)));
-	first = bpf_ntohl(p->src4) >> 24;
-	return first != 0 && first != 127 && first < 224;
+	return first != 0 && first < 224;
 }
 
-/* Never an answer to a reset, to a group, to a piece of a segment, or to who is not one host. */
+static __always_inline int is_unicast_ipv6(const __u64 addr[2])
+{
+	return *(const __u8 *)addr != 0xff && (addr[0] || addr[1]);
+}
+
+static __always_inline int is_loopback_ipv4(__be32 addr)
+{
+	return bpf_ntohl(addr) >> 24 == 127;
+}
+
+static __always_inline int is_loopback_ipv6(const __u64 addr[2])
+{
+	return !addr[0] && addr[1] == bpf_cpu_to_be64(1);
+}
+
+/*
+ * RFC 1122, 3.2.2: an answer goes from one host to one host. Loopback addresses are answered where
+ * both are: on the loopback device.
+ */
+static __always_inline int is_between_hosts(const struct packet *p)
+{
+	if (p->family == FAMILY_IPV6)
+		return is_unicast_ipv6(p->src6) && is_unicast_ipv6(p->dst6) &&
+		       is_loopback_ipv6(p->src6) == is_loopback_ipv6(p->dst6);
+	return is_unicast_ipv4(p->src4) && is_unicast_ipv4(p->dst4) &&
+	       is_loopback_ipv4(p->src4) == is_loopback_ipv4(p->dst4);
+}
+
+/* Never an answer to a reset, to a group, or to a piece of a segment. */
 static __always_inline int may_be_answered(const struct packet *p)
 {
-	if (p->group_frame || !source_is_one_host(p))
+	if (p->group_frame || !is_between_hosts(p))
 		return 0;
 	return p->proto == PROTO_UDP || !(p->tcp_flags & TCP_RST || p->fragment);
 }
