@@ -121,10 +121,14 @@ void wait_for_next_jiffy() {
     }
 }
 
+double time_scale() {
+    const char* scale = std::getenv("XDEMUX_TIME_SCALE");
+    return scale != nullptr ? std::max(1.0, std::atof(scale)) : 1.0;
+}
+
 bool wait_until(const std::function<bool()>& condition) {
     using Clock = std::chrono::steady_clock;
-    const char* scale = std::getenv("XDEMUX_TIME_SCALE");
-    const auto limit = std::chrono::duration<double>(5.0 * (scale != nullptr ? std::max(1.0, std::atof(scale)) : 1.0));
+    const auto limit = std::chrono::duration<double>(5.0 * time_scale());
     const auto start = Clock::now();
     while (!condition()) {
         if (Clock::now() - start > limit) return condition();

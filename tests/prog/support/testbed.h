@@ -48,7 +48,9 @@ class Testbed {
 void wait_for_next_jiffy();
 /// CLOCK_MONOTONIC_COARSE.
 std::uint64_t coarse_now_ns();
-/// Asks until `condition` holds; false after five seconds, times XDEMUX_TIME_SCALE.
+/// XDEMUX_TIME_SCALE, which an emulated machine sets; 1 at least.
+double time_scale();
+/// Asks until `condition` holds; false after five seconds times time_scale().
 bool wait_until(const std::function<bool()>& condition);
 /// Throws unless the shell command ends with 0.
 void run_command(const std::string& command);
