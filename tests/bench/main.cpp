@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The command line of the bench. It alone prints and exits.
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <string_view>
+
+#include <CLI/CLI.hpp>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "host_sockets.h"
+#include "report.h"
+#include "support/testbed.h"
+
+namespace xdemux::bench {
+namespace {
+
+constexpr std::uint32_t fewest_rounds = 7, most_rounds = 1000;
+constexpr std::uint32_t quick_repeats = 100'000;
+constexpr int skipped = 77;  // SKIP_RETURN_CODE in CMakeLists.txt
+
+struct Options {
+    Effort effort;
+    bool json = false, verbose = false, quick = false;
+};
+
+Options parse(CLI::App& app, int argc, char** argv) {
+    Options options;
+    app.add_flag("--json", options.json, "the figures as JSON");
+    app.add_option("--rounds", options.effort.rounds, "rounds of which the median is taken")
+        ->check(CLI::Range(fewest_rounds, most_rounds))
+        ->capture_default_str();
+    app.add_flag("--quick", options.quick, "few and short rounds: a check rather than a measurement");
+    app.add_flag("--verbose", options.verbose, "with the baseline, and the difference of the fastest rounds");
+    app.parse(argc, argv);
+    if (options.quick) {
+        options.effort.repeats = quick_repeats;
+        if (app.count("--rounds") == 0) options.effort.rounds = fewest_rounds;
+    }
+    return options;
+}
+
+void show_progress(std::string_view what, std::size_t done, std::size_t of) {
+    if (::isatty(STDERR_FILENO) == 0) return;
+    std::fprintf(stderr, "\r\033[K%3zu %%  %.*s", 100 * done / of, static_cast<int>(what.size()), what.data());
+}
+
+void hide_progress() {
+    if (::isatty(STDERR_FILENO) != 0) std::fputs("\r\033[K", stderr);
+}
+
+std::string measure(const Options& options) {
+    // So that other work of this machine takes the CPU away less often; it is only a wish.
+    ::setpriority(PRIO_PROCESS, 0, -20);
+    const auto sockets = open_host_sockets();
+    const std::uint32_t ifindex = test::Testbed::get().ifindex();
+    Timer timer(ifindex);
+    const std::vector<Line> lines = run(timer, scenarios(ifindex), options.effort, show_progress);
+    hide_progress();
+    return options.json ? render_json(lines) : render_table(lines, options.verbose);
+}
+
+int run_bench(const Options& options) {
+    int status = EXIT_SUCCESS;
+    try {
+        const std::string text = measure(options);
+        if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0)
+            throw std::runtime_error("cannot write the figures: standard output is closed");
+    } catch (const std::exception& error) {
+        hide_progress();
+        std::fprintf(stderr, "bench: %s\n", error.what());
+        status = EXIT_FAILURE;
+    }
+    test::Testbed::tear_down();
+    return status;
+}
+
+// A privileged test that cannot run is a skip on a laptop, and a failure in CI.
+int cannot_run(const char* reason) {
+    std::fprintf(stderr, "bench: cannot run: %s\n", reason);
+    return std::getenv("CI") != nullptr ? EXIT_FAILURE : skipped;
+}
+
+int run_main(int argc, char** argv) {
+    CLI::App app("What a packet costs, over a program that only drops.", "bench");
+    Options options;
+    try {
+        options = parse(app, argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? EXIT_SUCCESS : 2;
+    }
+    if (::geteuid() != 0) return cannot_run("it needs root; run it with sudo");
+    try {
+        test::Testbed::set_up();
+    } catch (const std::exception& error) {
+        return cannot_run(error.what());
+    }
+    return run_bench(options);
+}
+
+}  // namespace
+}  // namespace xdemux::bench
+
+int main(int argc, char** argv) {
+    return xdemux::bench::run_main(argc, argv);
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "scenario.h"
+
+#include <algorithm>
+#include <iterator>
+#include <random>
+
+#include "support/testbed.h"
+
+namespace xdemux::bench {
+namespace {
+
+using namespace contract;
+using test::eth;
+using test::host_ipv4;
+using test::host_ipv6;
+using test::Packet;
+using test::peer_ipv4;
+using test::peer_ipv6;
+
+constexpr std::uint16_t wildcard_ports[] = {80, 443, 5060, 8080};
+constexpr std::uint16_t exact_port = 1001, prefix_port = 1002, bound_port = 1003;
+constexpr std::uint16_t closed_port = 9;
+constexpr std::uint16_t peer_port = 40000;
+constexpr std::uint32_t thousand_flows = 1000;
+constexpr std::uint16_t vlan_id = 7;
+
+using Random = std::mt19937;
+
+std::uint16_t draw(Random& random, std::uint16_t first, std::uint16_t last) {
+    return std::uniform_int_distribution<std::uint16_t>(first, last)(random);
+}
+
+Packet syn4(std::uint16_t from, std::uint16_t to) {
+    return eth().ipv4(peer_ipv4, host_ipv4).tcp(from, to).syn().pad_to(60);
+}
+
+Packet data4(std::uint16_t from, std::uint16_t to) {
+    return eth().ipv4(peer_ipv4, host_ipv4).tcp(from, to).seq(1000).ack(2000).payload(42);
+}
+
+Packet udp4(std::uint16_t from, std::uint16_t to) {
+    return eth().ipv4(peer_ipv4, host_ipv4).udp(from, to).payload(22);
+}
+
+Packet tcp6(std::uint16_t from, std::uint16_t to) {
+    return eth().ipv6(peer_ipv6, host_ipv6).tcp(from, to).seq(1000).ack(2000).payload(22);
+}
+
+Packet vlan_udp4(std::uint16_t from, std::uint16_t to) {
+    return eth().vlan(vlan_id).ipv4(peer_ipv4, host_ipv4).udp(from, to).payload(22);
+}
+
+/// MIX_SAMPLES packets of the five kinds to the wildcard listeners.
+std::vector<Packet> five_kinds() {
+    constexpr Packet (*kinds[])(std::uint16_t, std::uint16_t) = {syn4, data4, udp4, tcp6, vlan_udp4};
+    Random random;
+    std::vector<Packet> packets;
+    for (int i = 0; i < MIX_SAMPLES; i++) {
+        const auto kind = kinds[draw(random, 0, std::size(kinds) - 1)];
+        const std::uint16_t to = wildcard_ports[draw(random, 0, std::size(wildcard_ports) - 1)];
+        packets.push_back(kind(draw(random, 1024, 65535), to));
+    }
+    return packets;
+}
+
+/// SYNs to MIX_SAMPLES random ports on which nobody listens.
+std::vector<Packet> scan() {
+    Random random;
+    std::vector<Packet> packets;
+    while (packets.size() < MIX_SAMPLES) {
+        const std::uint16_t to = draw(random, 1, 65535);
+        if (std::find(std::begin(host_ports), std::end(host_ports), to) != std::end(host_ports)) continue;
+        packets.push_back(syn4(draw(random, 1024, 65535), to));
+    }
+    return packets;
+}
+
+settings enforce(verdict closed, bool host) {
+    contract::settings settings{};
+    settings.contract = CONTRACT_VERSION;
+    settings.rules = {MODE_ENFORCE, closed, host ? 1U : 0U};
+    settings.fallback = settings.rules;
+    settings.rejects_per_second = 1000;
+    settings.trace_key = 0x5eed'0f'7e57;
+    return settings;
+}
+
+Scenario listeners(std::uint32_t ifindex) {
+    Scenario scenario;
+    scenario.settings = enforce(VERDICT_DROP, true);
+    scenario.fill = [ifindex](Subject& subject) {
+        for (const std::uint16_t port : wildcard_ports)
+            for (const auto proto : {PROTO_TCP, PROTO_UDP})
+                subject.add_wildcard({proto, port});
+        subject.add_exact({PROTO_TCP, exact_port}, host_ipv4);
+        subject.add_prefix({PROTO_TCP, prefix_port}, "192.0.2.0", 24);
+        subject.add_wildcard({PROTO_TCP, bound_port, ifindex});
+    };
+    const auto row = [&](const char* name, std::vector<Packet> packets, reason reason, std::optional<double> goal) {
+        scenario.rows.push_back({name, std::move(packets), reason, VERDICT_PASS, goal});
+    };
+    row("wildcard listener, fixed", {syn4(peer_port, 443)}, REASON_LISTENER_WILDCARD, 3);
+    row("wildcard listeners, mix of five kinds", five_kinds(), REASON_LISTENER_WILDCARD, 12);
+    row("wildcard listener, IPv6 TCP, fixed", {tcp6(peer_port, 443)}, REASON_LISTENER_WILDCARD, {});
+    row("listener on an address, fixed", {syn4(peer_port, exact_port)}, REASON_LISTENER_EXACT, {});
+    row("listener on a prefix, fixed", {syn4(peer_port, prefix_port)}, REASON_LISTENER_PREFIX, {});
+    row("listener bound to the device, fixed", {syn4(peer_port, bound_port)}, REASON_LISTENER_WILDCARD, {});
+    return scenario;
+}
+
+Scenario all_ports() {
+    Scenario scenario;
+    scenario.settings = enforce(VERDICT_DROP, true);
+    scenario.fill = [](Subject& subject) { subject.add_wildcard({PROTO_TCP, 0}); };
+    scenario.rows = {
+        {"listener on all ports, fixed", {syn4(peer_port, 443)}, REASON_LISTENER_ALL_PORTS, VERDICT_PASS, {}},
+    };
+    return scenario;
+}
+
+/// Packets from random ones of `count` peers that have a flow, and from as many that have none.
+Scenario flows(const std::string& count_name, std::uint32_t count) {
+    const mix_peers known{0, count, 0, 0}, strangers{count, count, 0, 0};
+    Scenario scenario;
+    scenario.settings = enforce(VERDICT_DROP, true);
+    scenario.flow_capacity = count;
+    scenario.fill = [known](Subject& subject) {
+        subject.add_wildcard({PROTO_TCP, 443});
+        subject.add_flows(PROTO_TCP, 443, known);
+    };
+    const Packet packet = data4(peer_port, 443);
+    scenario.rows = {
+        {"flow hit, " + count_name + " flows", {packet}, REASON_FLOW, VERDICT_PASS, {}, known},
+        {"flow miss, " + count_name + " flows", {packet}, REASON_LISTENER_WILDCARD, VERDICT_PASS, {}, strangers},
+    };
+    return scenario;
+}
+
+Scenario closed_by_table() {
+    Scenario scenario;
+    scenario.settings = enforce(VERDICT_DROP, false);
+    const Packet fixed = syn4(peer_port, closed_port);
+    scenario.rows = {
+        {"closed port, no host mode, fixed", {fixed}, REASON_CLOSED, VERDICT_DROP, 5},
+        {"closed ports, no host mode, scan", scan(), REASON_CLOSED, VERDICT_DROP, 22},
+    };
+    return scenario;
+}
+
+Scenario closed_by_kernel(bool forwards) {
+    const std::string where = forwards ? ", forwarding" : "";
+    Scenario scenario;
+    scenario.settings = enforce(VERDICT_DROP, true);
+    scenario.forwards = forwards;
+    const Packet fixed = syn4(peer_port, closed_port);
+    scenario.rows = {
+        {"closed port, host mode" + where + ", fixed", {fixed}, REASON_CLOSED, VERDICT_DROP, forwards ? 60 : 27},
+        {"closed ports, host mode" + where + ", scan", scan(), REASON_CLOSED, VERDICT_DROP, {}},
+    };
+    return scenario;
+}
+
+}  // namespace
+
+std::vector<Scenario> scenarios(std::uint32_t ifindex) {
+    return {
+        listeners(ifindex),     all_ports(), flows("1k", thousand_flows), closed_by_table(), closed_by_kernel(false),
+        closed_by_kernel(true),
+    };
+}
+
+}  // namespace xdemux::bench

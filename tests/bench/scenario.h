@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What is timed: scenarios (settings and tables) and in each its rows (packets, what they must come to, a goal). Data
+// alone: a new row is a new entry in scenario.cpp.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <xdemux/contract.h>
+
+#include "mix.h"
+#include "subject.h"
+#include "support/packet_builder.h"
+
+namespace xdemux::bench {
+
+struct Row {
+    std::string name;
+    /// One: the program under test gets this frame, again and again. More: the mixer draws one at random each time.
+    std::vector<test::Packet> packets;
+    contract::reason reason = contract::REASON_UNDECIDED;  ///< of every packet
+    contract::verdict verdict = contract::VERDICT_PASS;    ///< of every packet, carried out
+    std::optional<double> goal;                            ///< ns over the baseline (issue 2)
+    mix_peers peers{};                                     ///< with a count, the senders of the packets drawn
+
+    [[nodiscard]] bool drawn() const { return packets.size() > 1 || peers.count != 0; }
+};
+
+struct Scenario {
+    contract::settings settings{};
+    bool forwards = false;  ///< the interface that the packets arrive on
+    std::uint32_t flow_capacity = 0;
+    std::function<void(Subject&)> fill;
+    std::vector<Row> rows;
+};
+
+/// `ifindex`: the device that packets arrive on. The host's sockets are those of host_ports.
+std::vector<Scenario> scenarios(std::uint32_t ifindex);
+
+/// Ports that sockets of the bench listen on, TCP and UDP, both families: closed ones are others.
+inline constexpr std::uint16_t host_ports[] = {22, 53};
+
+}  // namespace xdemux::bench

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "subject.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "support/packet_builder.h"
+#include "support/testbed.h"
+
+// The skeleton names the types of the program's variables as C does.
+using xdemux::contract::local_hot;
+using xdemux::contract::settings;
+#include "demux.skel.h"
+
+namespace xdemux::bench {
+namespace {
+
+using namespace contract;
+using test::ip_address;
+using test::IpAddress;
+
+constexpr std::uint32_t batch_size = 65536;
+
+[[noreturn]] void fail(const std::string& what, int error = errno) {
+    throw std::runtime_error(what + ": " + std::strerror(error));
+}
+
+template <typename Key, typename Value>
+void put(const bpf_map* map, const Key& key, const Value& value) {
+    if (bpf_map_update_elem(bpf_map__fd(map), &key, &value, BPF_ANY) != 0)
+        fail(std::string("cannot write to ") + bpf_map__name(map));
+}
+
+family family_of(const IpAddress& address) {
+    return address.ipv6 ? FAMILY_IPV6 : FAMILY_IPV4;
+}
+
+listen_addr key_of(const Listener& listener, family family) {
+    listen_addr key{};
+    key.ifindex = listener.ifindex;
+    key.port = listener.port;
+    key.proto = static_cast<__u8>(listener.proto);
+    key.family = static_cast<__u8>(family);
+    return key;
+}
+
+// The peers' IPv6 prefix is the one that the packets of the test bed's peer have.
+flow_key key_of(proto proto, std::uint16_t local_port, bool ipv6, const mix_peer& peer) {
+    const IpAddress local = ip_address(ipv6 ? test::host_ipv6 : test::host_ipv4);
+    IpAddress remote = ip_address(ipv6 ? test::peer_ipv6 : test::peer_ipv4);
+    std::copy(std::begin(peer.addr), std::end(peer.addr), remote.bytes.begin() + (ipv6 ? 12 : 0));
+    flow_key key{};
+    std::copy(local.bytes.begin(), local.bytes.end(), key.local_addr);
+    std::copy(remote.bytes.begin(), remote.bytes.end(), key.remote_addr);
+    key.local_port = local_port;
+    key.remote_port = static_cast<__u16>(peer.port[0] << 8 | peer.port[1]);
+    key.proto = static_cast<__u8>(proto);
+    key.family = static_cast<__u8>(ipv6 ? FAMILY_IPV6 : FAMILY_IPV4);
+    return key;
+}
+
+}  // namespace
+
+Subject::Subject(const contract::settings& settings, std::uint32_t flow_capacity) : skeleton_(demux::open()) {
+    if (skeleton_ == nullptr) fail("cannot open the skeleton");
+    skeleton_->rodata_settings->settings = settings;
+    if (flow_capacity != 0) bpf_map__set_max_entries(skeleton_->maps.flows, flow_capacity);
+    if (const int error = demux::load(skeleton_); error != 0) {
+        demux::destroy(skeleton_);
+        fail("cannot load the program", -error);
+    }
+    set_local();
+}
+
+Subject::~Subject() {
+    demux::destroy(skeleton_);
+}
+
+int Subject::fd() const {
+    return bpf_program__fd(skeleton_->progs.xdemux);
+}
+
+// Unused places hold an address that is always local; the map is named after the variable's section.
+void Subject::set_local() {
+    local_hot local{};
+    for (auto& place : local.ipv4)
+        std::memcpy(place, ip_address("127.0.0.1").bytes.data(), sizeof(place));
+    for (auto& place : local.ipv6)
+        std::memcpy(place, ip_address("::1").bytes.data(), sizeof(place));
+    std::memcpy(local.ipv4[0], ip_address(test::host_ipv4).bytes.data(), sizeof(local.ipv4[0]));
+    std::memcpy(local.ipv6[0], ip_address(test::host_ipv6).bytes.data(), sizeof(local.ipv6[0]));
+    const bpf_map* map = bpf_object__find_map_by_name(skeleton_->obj, ".data.local_hot");
+    if (map == nullptr) throw std::runtime_error("the object has no local_hot");
+    put(map, 0U, local);
+}
+
+void Subject::change_slot(proto proto, std::uint16_t port, auto&& change) {
+    const std::uint32_t index = static_cast<std::uint32_t>(proto) << 16 | port;
+    port_slot& slot = slots_[index];
+    change(slot);
+    put(skeleton_->maps.port_slots, index, slot);
+}
+
+void Subject::add_wildcard(const Listener& listener) {
+    const std::uint32_t id = ++listeners_;
+    if (listener.ifindex != 0)
+        put(skeleton_->maps.listen_addrs, key_of(listener, FAMILY_DUAL), listen_entry{id, TARGET_PASS, 0});
+    change_slot(listener.proto, listener.port, [&](port_slot& slot) {
+        for (const auto family : {FAMILY_IPV4, FAMILY_IPV6}) {
+            if (listener.ifindex != 0) {
+                slot.hints[family] |= HINT_WILDCARD_BOUND;
+                continue;
+            }
+            slot.listener[family] = id;
+            slot.target[family] = TARGET_PASS;
+            slot.hints[family] |= HINT_WILDCARD_DUAL;
+        }
+    });
+}
+
+void Subject::add_exact(const Listener& listener, std::string_view address) {
+    const IpAddress ip = ip_address(address);
+    listen_addr key = key_of(listener, family_of(ip));
+    std::copy(ip.bytes.begin(), ip.bytes.end(), key.addr);
+    put(skeleton_->maps.listen_addrs, key, listen_entry{++listeners_, TARGET_PASS, static_cast<__u32>(8 * ip.size())});
+    change_slot(listener.proto, listener.port, [&](port_slot& slot) {
+        slot.hints[family_of(ip)] |= listener.ifindex != 0 ? HINT_EXACT_BOUND : HINT_EXACT;
+    });
+}
+
+void Subject::add_prefix(const Listener& listener, std::string_view prefix, std::uint32_t bits) {
+    const IpAddress ip = ip_address(prefix);
+    listen_prefix key{};
+    key.prefixlen = LISTEN_PREFIX_FIXED_BITS + bits;
+    key.ifindex = listener.ifindex;
+    key.port = listener.port;
+    key.proto = static_cast<__u8>(listener.proto);
+    key.family = static_cast<__u8>(family_of(ip));
+    std::copy(ip.bytes.begin(), ip.bytes.end(), key.addr);
+    put(skeleton_->maps.listen_prefixes, key, listen_entry{++listeners_, TARGET_PASS, bits});
+    change_slot(listener.proto, listener.port, [&](port_slot& slot) {
+        slot.hints[family_of(ip)] |= listener.ifindex != 0 ? HINT_PREFIX_BOUND : HINT_PREFIX;
+    });
+}
+
+void Subject::add_flows(proto proto, std::uint16_t local_port, const mix_peers& peers) {
+    contract::flow value{};
+    value.target = TARGET_PASS;
+    const std::vector<contract::flow> values(batch_size, value);
+    std::vector<flow_key> keys;
+    for (std::uint32_t done = 0; done < peers.count;) {
+        std::uint32_t count = std::min(batch_size, peers.count - done);
+        keys.clear();
+        for (std::uint32_t i = 0; i < count; i++)
+            keys.push_back(key_of(proto, local_port, peers.ipv6 != 0, mix_peer_of(peers.first + done + i)));
+        if (bpf_map_update_batch(bpf_map__fd(skeleton_->maps.flows), keys.data(), values.data(), &count, nullptr) != 0)
+            fail("cannot add flows");
+        done += count;
+    }
+    change_slot(proto, local_port, [&](port_slot& slot) { slot.flows += peers.count; });
+}
+
+reason_counter Subject::counted(reason reason, verdict verdict) const {
+    const std::uint32_t index = static_cast<std::uint32_t>(reason) * VERDICT_COUNT + verdict;
+    std::vector<reason_counter> cpus(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+    if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.reason_counters), &index, cpus.data()) != 0)
+        fail("cannot read the reason counters");
+    reason_counter total{};
+    for (const reason_counter& cpu : cpus) {
+        total.packets += cpu.packets;
+        total.bytes += cpu.bytes;
+        total.monitored_packets += cpu.monitored_packets;
+    }
+    return total;
+}
+
+}  // namespace xdemux::bench

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The shipped program, loaded with a scenario's settings, and its tables filled in bulk. Like the program tests it
+// writes the tables in the data path's own terms, without the library. It runs and times nothing.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string_view>
+
+#include <xdemux/contract.h>
+
+#include "mix.h"
+
+struct demux;
+
+namespace xdemux::bench {
+
+/// A listener that passes its packets. Port 0: all ports; ifindex 0: any device.
+struct Listener {
+    contract::proto proto = contract::PROTO_TCP;
+    std::uint16_t port = 0;
+    std::uint32_t ifindex = 0;
+};
+
+/// Every method throws std::runtime_error when the kernel refuses.
+class Subject {
+  public:
+    /// Loading takes most of a second. Both addresses of the test bed's host are local.
+    Subject(const contract::settings& settings, std::uint32_t flow_capacity);
+    ~Subject();
+    Subject(const Subject&) = delete;
+    Subject& operator=(const Subject&) = delete;
+
+    [[nodiscard]] int fd() const;
+
+    /// Dual-stack.
+    void add_wildcard(const Listener& listener);
+    void add_exact(const Listener& listener, std::string_view address);
+    void add_prefix(const Listener& listener, std::string_view prefix, std::uint32_t bits);
+    /// Flows that pass, from these peers to a port of the host's IPv4 or IPv6 address.
+    void add_flows(contract::proto proto, std::uint16_t local_port, const mix_peers& peers);
+
+    /// Sum over the CPUs.
+    [[nodiscard]] contract::reason_counter counted(contract::reason reason, contract::verdict verdict) const;
+
+  private:
+    void change_slot(contract::proto proto, std::uint16_t port, auto&& change);
+    void set_local();
+
+    demux* skeleton_ = nullptr;
+    std::map<std::uint32_t, contract::port_slot> slots_;  // those written
+    std::uint32_t listeners_ = 0;
+};
+
+}  // namespace xdemux::bench
