@@ -28,10 +28,11 @@ static __always_inline int parse_quoted_ipv4(const struct frame *f, struct packe
 	const struct iphdr *ip = frame_at(f, p->l4_offset, sizeof(*ip));
 	__u32 header_len;
 
-	if (!ip)
+	if (!ip || p->l4_offset + sizeof(*ip) > p->l3_end)
 		return 0;
 	header_len = (*(const __u8 *)ip & 0x0f) << 2;
-	if (*(const __u8 *)ip >> 4 != 4 || header_len < sizeof(*ip))
+	if (*(const __u8 *)ip >> 4 != 4 || header_len < sizeof(*ip) ||
+	    p->l4_offset + header_len > p->l3_end)
 		return 0;
 	p->dst4 = ip->saddr;
 	p->src4 = ip->daddr;
@@ -46,7 +47,7 @@ static __always_inline int parse_quoted_ipv6(struct xdp_md *ctx, const struct fr
 {
 	const struct ipv6hdr *ip = frame_at(f, p->l4_offset, sizeof(*ip));
 
-	if (!ip || *(const __u8 *)ip >> 4 != 6)
+	if (!ip || p->l4_offset + sizeof(*ip) > p->l3_end || *(const __u8 *)ip >> 4 != 6)
 		return 0;
 	copy_halves(p->dst6, &ip->saddr);
 	copy_halves(p->src6, &ip->daddr);
