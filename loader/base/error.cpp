@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <fmt/format.h>
-
 #include <cerrno>
 #include <cstring>
+
+#include <fmt/format.h>
 
 #include <xdemux/base/error.h>
 

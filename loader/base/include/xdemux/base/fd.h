@@ -2,9 +2,9 @@
 // Owner of one file descriptor. It closes, and does nothing else.
 #pragma once
 
-#include <unistd.h>
-
 #include <utility>
+
+#include <unistd.h>
 
 namespace xdemux {
 
