@@ -56,8 +56,8 @@ class LoadedObject {
     std::vector<std::pair<std::string, Fd>> tables_;
 };
 
-/// What a map takes, as the kernel accounts it, per-CPU values times the possible CPUs. Maps that allocate entry by
-/// entry are reckoned as if they were full.
+/// Bytes that a map takes when it is full, per-CPU values times the possible CPUs; what the kernel adds to each entry
+/// of a hash or trie is reckoned for 64-bit kernels.
 Result<std::uint64_t> map_memory(int map_fd);
 
 }  // namespace xdemux

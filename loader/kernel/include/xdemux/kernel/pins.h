@@ -41,6 +41,7 @@ class PinDirectory {
 
     /// Opens a pinned object. ErrorKind::not_loaded where there is none.
     [[nodiscard]] Result<Fd> open(std::string_view pin) const;
+    [[nodiscard]] Result<Fd> open_link(std::uint32_t ifindex) const;
     /// The settings that belong to `prog`: `settings_new` where the writer was killed between the two renames.
     [[nodiscard]] Result<Fd> open_settings() const;
     /// By ifindex.

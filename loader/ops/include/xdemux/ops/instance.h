@@ -45,13 +45,14 @@ class Instance {
     static Result<Instance> open(std::string_view name);
     /// To change: holds the instance's lock until destroyed, and clears what a killed writer left. Errors as open(),
     /// and `in_use` where another process holds the lock for longer than it takes.
-    static Result<Instance> open_for_change(std::string_view name, VerifierLog verifier_log = {});
+    static Result<Instance> open_for_change(std::string_view name, VerifierLog verifier_log = {},
+                                            std::chrono::milliseconds wait = InstanceLock::default_wait);
     /// As open_for_change(), but makes the instance where there is none. A new one vanishes again with this object,
     /// unless keep() was called: an operation that fails, or a dry run, leaves nothing behind. Every changing operation
     /// of this box that succeeds calls keep().
     static Result<Instance> open_or_create(std::string_view name, const InstanceOptions& options = {});
 
-    Instance(Instance&&) noexcept = default;
+    Instance(Instance&& other) noexcept;
     Instance& operator=(Instance&&) = delete;
     Instance(const Instance&) = delete;
     Instance& operator=(const Instance&) = delete;
@@ -96,7 +97,8 @@ class Instance {
 /// The names of all instances that exist, sorted; empty where there is no bpffs.
 std::vector<std::string> known_instances();
 
-/// Ends an instance, also one of another contract version or another network namespace. ErrorKind::not_loaded.
+/// Ends an instance, also one of another contract version. Errors: `not_loaded`; `in_use` for one of another network
+/// namespace, unless nothing is left of that.
 Status unload_instance(std::string_view name);
 
 }  // namespace xdemux

@@ -76,6 +76,7 @@ struct Endpoint {
 
 struct EndpointQuery {
     std::function<bool(const Endpoint&)> filter{};  ///< none: all
+    bool flows = true;
     bool host_sockets = true;
     bool processes = false;  ///< costly: see socket_owners()
 };

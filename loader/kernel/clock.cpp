@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <ctime>
+
+#include <xdemux/kernel/clock.h>
+
+namespace xdemux {
+
+std::uint64_t coarse_now_ns() {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+std::uint64_t confirm_deadline(std::chrono::seconds from_now) {
+    const auto wait = std::chrono::duration_cast<std::chrono::nanoseconds>(from_now).count();
+    return coarse_now_ns() + static_cast<std::uint64_t>(wait > 0 ? wait : 0) + 1;
+}
+
+}  // namespace xdemux

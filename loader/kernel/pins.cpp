@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <xdemux/kernel/bpffs.h>
+#include <xdemux/kernel/link.h>
+#include <xdemux/kernel/pins.h>
+
+namespace xdemux {
+namespace {
+
+constexpr std::string_view link_prefix = "link_";
+
+std::string root() {
+    return fmt::format("{}/xdemux", PinDirectory::bpffs);
+}
+
+bool present(const std::string& path) {
+    struct stat info {};
+    return ::stat(path.c_str(), &info) == 0;
+}
+
+/// The entries of a directory; none where it is not there.
+Result<std::vector<std::string>> entries(const std::string& path) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (std::filesystem::directory_iterator each(path, error), end; !error && each != end; each.increment(error))
+        names.push_back(each->path().filename().string());
+    if (error && error.value() != ENOENT) return fail_system(error.value(), fmt::format("cannot read \"{}\"", path));
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+Status make_directory(const std::string& path) {
+    if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
+    return fail_system(errno, fmt::format("cannot make \"{}\"", path));
+}
+
+Status pin_object(int fd, const std::string& path) {
+    if (::bpf_obj_pin(fd, path.c_str()) == 0) return {};
+    return fail_system(errno, fmt::format("cannot pin \"{}\"", path));
+}
+
+Status unpin(const std::string& path) {
+    if (::unlink(path.c_str()) == 0 || errno == ENOENT) return {};
+    return fail_system(errno, fmt::format("cannot remove \"{}\"", path));
+}
+
+Status move(const std::string& from, const std::string& to) {
+    if (::rename(from.c_str(), to.c_str()) == 0) return {};
+    return fail_system(errno, fmt::format("cannot rename \"{}\" to \"{}\"", from, to));
+}
+
+Status remove_tree(const std::string& path) {
+    const auto names = entries(path);
+    if (!names) return fail(names.error());
+    for (const auto& name : *names) {
+        if (auto done = unpin(fmt::format("{}/{}", path, name)); !done) return done;
+    }
+    if (::rmdir(path.c_str()) == 0 || errno == ENOENT) return {};
+    return fail_system(errno, fmt::format("cannot remove \"{}\"", path));
+}
+
+Result<Fd> open_pin(const std::string& path) {
+    const int fd = ::bpf_obj_get(path.c_str());
+    if (fd >= 0) return Fd(fd);
+    const int error_number = errno;
+    if (error_number == ENOENT) return fail(ErrorKind::not_loaded, fmt::format("nothing is pinned at \"{}\"", path));
+    return fail_system(error_number, fmt::format("cannot open \"{}\"", path));
+}
+
+/// The first failure of the two; both were tried.
+Status either(Status first, Status second) {
+    return first ? std::move(second) : std::move(first);
+}
+
+}  // namespace
+
+std::string PinDirectory::path() const {
+    return fmt::format("{}/{}", root(), instance_);
+}
+
+std::string PinDirectory::path_of(std::string_view pin) const {
+    return fmt::format("{}/{}", path(), pin);
+}
+
+std::string PinDirectory::link_path(std::uint32_t ifindex) const {
+    return path_of(fmt::format("{}{}", link_prefix, ifindex));
+}
+
+bool PinDirectory::exists() const {
+    return present(path());
+}
+
+bool PinDirectory::has(std::string_view pin) const {
+    return present(path_of(pin));
+}
+
+Result<Fd> PinDirectory::open(std::string_view pin) const {
+    return open_pin(path_of(pin));
+}
+
+Result<Fd> PinDirectory::open_link(std::uint32_t ifindex) const {
+    return open_pin(link_path(ifindex));
+}
+
+Result<Fd> PinDirectory::open_settings() const {
+    return open(has("settings_new") && !has("prog_new") ? "settings_new" : "settings");
+}
+
+Result<std::vector<LinkPin>> PinDirectory::links() const {
+    const auto names = entries(path());
+    if (!names) return fail(names.error());
+    std::vector<LinkPin> found;
+    for (const auto& name : *names) {
+        if (!name.starts_with(link_prefix)) continue;
+        LinkPin pin;
+        const char* end = name.data() + name.size();
+        const auto [parsed, error] = std::from_chars(name.data() + link_prefix.size(), end, pin.ifindex);
+        if (error != std::errc() || parsed != end) continue;
+        pin.path = path_of(name);
+        found.push_back(std::move(pin));
+    }
+    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.ifindex < b.ifindex; });
+    return found;
+}
+
+Status PinDirectory::create(const LoadedObject& object) const {
+    if (auto made = make_directory(root()); !made) return made;
+    const std::string aside = path() + "~new";
+    if (auto made = make_directory(aside); !made) return made;
+    Status done = pin_object(object.program(), aside + "/prog");
+    if (done) done = pin_object(object.settings(), aside + "/settings");
+    for (const auto& [name, fd] : object.tables()) {
+        if (done) done = pin_object(fd.get(), fmt::format("{}/{}", aside, name));
+    }
+    if (done) done = move(aside, path());
+    if (!done) {
+        [[maybe_unused]] const Status cleared = remove_tree(aside);  // else by the next writer
+    }
+    return done;
+}
+
+// Dead links stay as they are: their device takes no packet.
+Status PinDirectory::update_links(int program, int fallback) const {
+    const auto pins = links();
+    if (!pins) return fail(pins.error());
+    std::vector<Fd> updated;
+    for (const auto& pin : *pins) {
+        auto link = open_pin(pin.path);
+        Status done = link ? update_link(link->get(), program) : Status(fail(link.error()));
+        if (!done && done.error().kind() == ErrorKind::not_found) continue;
+        if (!done) {
+            for (const auto& back : updated)
+                done = either(std::move(done), update_link(back.get(), fallback));
+            return fail(done.error().in(fmt::format("interface {}", pin.ifindex)));
+        }
+        updated.push_back(std::move(*link));
+    }
+    return {};
+}
+
+Status PinDirectory::replace(const LoadedObject& object) const {
+    const auto present_program = open("prog");
+    if (!present_program) return fail(present_program.error());
+    Status done = pin_object(object.program(), path_of("prog_new"));
+    if (done) done = pin_object(object.settings(), path_of("settings_new"));
+    if (done) done = update_links(object.program(), present_program->get());
+    if (!done) {
+        // settings_new alone would mean "committed", so it goes first.
+        done = either(std::move(done), unpin(path_of("settings_new")));
+        return either(std::move(done), unpin(path_of("prog_new")));
+    }
+    if (auto committed = move(path_of("prog_new"), path_of("prog")); !committed) {
+        done = either(std::move(committed), update_links(present_program->get(), object.program()));
+        done = either(std::move(done), unpin(path_of("settings_new")));
+        return either(std::move(done), unpin(path_of("prog_new")));
+    }
+    return move(path_of("settings_new"), path_of("settings"));
+}
+
+Status PinDirectory::pin_link(int link_fd, std::uint32_t ifindex) const {
+    return pin_object(link_fd, link_path(ifindex));
+}
+
+Status PinDirectory::remove_link(std::uint32_t ifindex) const {
+    const auto link = open_pin(link_path(ifindex));
+    if (!link) return fail(link.error());
+    if (auto detached = detach_link(link->get()); !detached) return detached;
+    return unpin(link_path(ifindex));
+}
+
+Status PinDirectory::remove() const {
+    const auto pins = links();
+    if (!pins) return fail(pins.error());
+    for (const auto& pin : *pins) {
+        if (auto removed = remove_link(pin.ifindex); !removed) return removed;
+    }
+    const std::string aside = path() + "~old";
+    if (auto hidden = move(path(), aside); !hidden) return hidden;
+    return remove_tree(aside);
+}
+
+Status PinDirectory::clear_leftovers() const {
+    for (const auto* aside : {"~new", "~old"}) {
+        if (auto cleared = remove_tree(path() + aside); !cleared) return cleared;
+    }
+    return {};
+}
+
+Status PinDirectory::recover() const {
+    if (has("prog_new")) {
+        const auto program = open("prog");
+        if (!program) return fail(program.error());
+        if (auto back = update_links(program->get(), program->get()); !back) return back;
+        if (auto cleared = unpin(path_of("settings_new")); !cleared) return cleared;
+        if (auto cleared = unpin(path_of("prog_new")); !cleared) return cleared;
+    } else if (has("settings_new")) {
+        if (auto completed = move(path_of("settings_new"), path_of("settings")); !completed) return completed;
+    }
+    return remove_dead_links();
+}
+
+Status PinDirectory::remove_dead_links() const {
+    const auto pins = links();
+    if (!pins) return fail(pins.error());
+    for (const auto& pin : *pins) {
+        const auto link = open_pin(pin.path);
+        if (!link) return fail(link.error());
+        const auto info = link_info(link->get());
+        if (!info) return fail(info.error());
+        if (info->ifindex != 0) continue;
+        if (auto removed = unpin(pin.path); !removed) return removed;
+    }
+    return {};
+}
+
+std::vector<std::string> PinDirectory::instances() {
+    auto names = entries(root()).value_or(std::vector<std::string>{});
+    std::erase_if(names, [](const std::string& name) { return name.find('~') != std::string::npos; });
+    return names;
+}
+
+}  // namespace xdemux

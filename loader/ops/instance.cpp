@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include <xdemux/kernel/bpffs.h>
+#include <xdemux/kernel/clock.h>
+#include <xdemux/kernel/encode.h>
+#include <xdemux/kernel/link.h>
+#include <xdemux/kernel/netns.h>
+#include <xdemux/kernel/privilege.h>
+#include <xdemux/ops/instance.h>
+#include <xdemux/ops/listeners.h>
+#include <xdemux/ops/locals.h>
+
+namespace xdemux {
+namespace {
+
+constexpr std::size_t max_instance_name = 32;
+constexpr std::uint64_t default_rejects_per_second = 1000;                // per CPU
+constexpr std::uint64_t shared_counters_from = std::uint64_t{256} << 20;  // bytes of both port counters, per CPU
+constexpr std::uint32_t smallest_listen_table = 65'536;
+constexpr std::uint32_t largest_table = 1U << 27;  // entries; beyond it the kernel's own sums overflow
+
+bool is_name_character(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+Error not_loaded(const std::string& name) {
+    return {ErrorKind::not_loaded,
+            fmt::format("instance \"{}\" is not loaded; xdemux attach, listener add or flow add make it", name)};
+}
+
+Status require_host() {
+    if (auto capable = require_capabilities(); !capable) return capable;
+    return require_bpffs(std::string(PinDirectory::bpffs));
+}
+
+/// The name of the namespace with that cookie, as far as it may be found.
+std::string find_netns(std::uint64_t cookie) {
+    for (const auto& name : known_netns()) {
+        const auto scope = NetnsScope::enter(name);
+        if (scope && netns_cookie().value_or(0) == cookie) return name;
+    }
+    return {};
+}
+
+Error belongs_elsewhere(const std::string& instance, const std::string& netns) {
+    const std::string where =
+        netns.empty() ? std::string("another network namespace") : fmt::format("the network namespace \"{}\"", netns);
+    const std::string remedy = netns.empty() ? std::string() : fmt::format("use --netns {}, or ", netns);
+    return {ErrorKind::in_use, fmt::format("instance \"{}\" belongs to {}; {}choose another name with --instance",
+                                           instance, where, remedy)};
+}
+
+Status check_netns(const std::string& instance, const contract::settings& settings) {
+    const auto here = netns_cookie();
+    if (!here) return fail(here.error());
+    if (*here == settings.netns_cookie) return {};
+    return fail(belongs_elsewhere(instance, find_netns(settings.netns_cookie)));
+}
+
+bool has_live_links(const PinDirectory& pins) {
+    for (const auto& pin : pins.links().value_or(std::vector<LinkPin>{})) {
+        const auto link = pins.open_link(pin.ifindex);
+        if (!link) continue;
+        if (const auto info = link_info(link->get()); info && info->ifindex != 0) return true;
+    }
+    return false;
+}
+
+/// Whether this namespace may end it: its own, or one of which nothing is left.
+Status check_unload(const PinDirectory& pins, const Result<contract::settings>& settings) {
+    const auto here = netns_cookie();
+    if (!settings || !here || *here == settings->netns_cookie) return {};
+    const std::string name = find_netns(settings->netns_cookie);
+    if (name.empty() && !has_live_links(pins)) return {};
+    return fail(belongs_elsewhere(pins.instance(), name));
+}
+
+/// The version is the first field for ever, so it is read before the size is believed.
+Result<contract::settings> read_settings(const PinDirectory& pins) {
+    auto fd = pins.open_settings();
+    if (!fd) return fail(fd.error());
+    auto handle = MapHandle::adopt(std::move(*fd), "settings");
+    if (!handle) return fail(handle.error());
+    std::vector<std::byte> bytes(std::max<std::size_t>(handle->value_size(), sizeof(contract::settings)));
+    const std::uint32_t zero = 0;
+    const auto found = handle->find(&zero, bytes.data());
+    if (!found) return fail(found.error());
+    contract::settings settings{};
+    std::copy_n(bytes.data(), sizeof settings, reinterpret_cast<std::byte*>(&settings));
+    if (settings.contract != contract::CONTRACT_VERSION)
+        return fail(ErrorKind::failed,
+                    fmt::format("instance \"{}\" has tables of contract version {}, this tool speaks version {}; run "
+                                "xdemux upgrade, or unload with the matching tool",
+                                pins.instance(), settings.contract, contract::CONTRACT_VERSION));
+    if (auto sizes = handle->check_sizes(sizeof zero, sizeof settings); !sizes) return fail(sizes.error());
+    return settings;
+}
+
+Result<std::uint64_t> random_key() {
+    std::uint64_t key = 0;
+    while (key == 0) {
+        if (::getrandom(&key, sizeof key, 0) != sizeof key) return fail_system(errno, "cannot draw a random key");
+    }
+    return key;
+}
+
+Result<bool> counters_are_shared(const InstanceOptions& options) {
+    if (options.shared_port_counters) return *options.shared_port_counters;
+    const auto cpus = possible_cpus();
+    if (!cpus) return fail(cpus.error());
+    return *cpus * (2 * std::uint64_t{contract::PORT_INDEXES} * sizeof(contract::traffic)) > shared_counters_from;
+}
+
+Result<contract::settings> new_settings(const InstanceOptions& options) {
+    const auto cookie = netns_cookie();
+    if (!cookie) return fail(cookie.error());
+    const auto key = random_key();
+    if (!key) return fail(key.error());
+    const auto shared = counters_are_shared(options);
+    if (!shared) return fail(shared.error());
+    contract::settings settings{};
+    settings.contract = contract::CONTRACT_VERSION;
+    settings.rules = encode(options.settings);
+    settings.fallback = settings.rules;
+    if (options.confirm) {
+        settings.fallback.mode = contract::MODE_MONITOR;
+        settings.confirm_by_ns = confirm_deadline(*options.confirm);
+    }
+    settings.shared_counters = *shared ? 1 : 0;
+    settings.netns_cookie = *cookie;
+    settings.trace_key = *key;
+    settings.rejects_per_second = default_rejects_per_second;
+    return settings;
+}
+
+Result<TableSizes> table_sizes(const InstanceOptions& options) {
+    for (const auto& [what, size] : {std::pair{"flows", options.flows}, std::pair{"listeners", options.listeners}}) {
+        if (size >= 1 && size <= largest_table / 4) continue;
+        return fail(ErrorKind::usage,
+                    fmt::format("a table of {} {} is not possible; 1 to {} are", size, what, largest_table / 4));
+    }
+    const std::uint32_t derived = std::max(smallest_listen_table, options.listeners * 4);
+    return TableSizes{{"flows", options.flows},
+                      {"listeners", options.listeners},
+                      {"listener_counts", options.listeners + 1},
+                      {"listen_addrs", derived},
+                      {"listen_prefixes", derived}};
+}
+
+}  // namespace
+
+Status check_instance_name(std::string_view name) {
+    if (!name.empty() && name.size() <= max_instance_name && std::all_of(name.begin(), name.end(), is_name_character))
+        return {};
+    return fail(ErrorKind::usage, fmt::format("\"{}\" is no name of an instance: 1 to {} of letters, digits, _ and -",
+                                              name, max_instance_name));
+}
+
+Result<Instance> Instance::open(std::string_view name) {
+    if (auto valid = check_instance_name(name); !valid) return fail(valid.error());
+    if (auto able = require_host(); !able) return fail(able.error());
+    Instance instance(PinDirectory(std::string(name)), std::nullopt);
+    if (!instance.pins_.exists()) return fail(not_loaded(instance.name()));
+    if (auto loaded = instance.load_tables(); !loaded) return fail(loaded.error());
+    return instance;
+}
+
+Result<Instance> Instance::open_for_change(std::string_view name, VerifierLog verifier_log,
+                                           std::chrono::milliseconds wait) {
+    if (auto valid = check_instance_name(name); !valid) return fail(valid.error());
+    if (auto able = require_host(); !able) return fail(able.error());
+    auto lock = InstanceLock::acquire(name, wait);
+    if (!lock) return fail(lock.error());
+    PinDirectory pins{std::string(name)};
+    if (auto cleared = pins.clear_leftovers(); !cleared) return fail(cleared.error());
+    if (!pins.exists()) return fail(not_loaded(pins.instance()));
+    return open_locked(std::move(pins), std::move(*lock), std::move(verifier_log));
+}
+
+Result<Instance> Instance::open_or_create(std::string_view name, const InstanceOptions& options) {
+    if (auto valid = check_instance_name(name); !valid) return fail(valid.error());
+    if (auto able = require_host(); !able) return fail(able.error());
+    auto lock = InstanceLock::acquire(name);
+    if (!lock) return fail(lock.error());
+    PinDirectory pins{std::string(name)};
+    if (auto cleared = pins.clear_leftovers(); !cleared) return fail(cleared.error());
+    if (pins.exists()) return open_locked(std::move(pins), std::move(*lock), options.verifier_log);
+    return create(std::move(pins), std::move(*lock), options);
+}
+
+Result<Instance> Instance::open_locked(PinDirectory pins, InstanceLock lock, VerifierLog verifier_log) {
+    Instance instance(std::move(pins), std::move(lock));
+    instance.verifier_log_ = std::move(verifier_log);
+    if (auto loaded = instance.load_tables(); !loaded) return fail(loaded.error());
+    if (auto recovered = instance.recover(); !recovered) return fail(recovered.error());
+    return instance;
+}
+
+Result<Instance> Instance::create(PinDirectory pins, InstanceLock lock, const InstanceOptions& options) {
+    const auto settings = new_settings(options);
+    if (!settings) return fail(settings.error());
+    auto sizes = table_sizes(options);
+    if (!sizes) return fail(sizes.error());
+    const auto object = LoadedObject::load({*settings, std::move(*sizes), {}, options.verifier_log});
+    if (!object) return fail(object.error());
+    if (auto pinned = pins.create(*object); !pinned) return fail(pinned.error());
+
+    Instance instance(std::move(pins), std::move(lock));
+    instance.created_ = instance.provisional_ = true;
+    instance.verifier_log_ = options.verifier_log;
+    if (auto loaded = instance.load_tables(); !loaded) return fail(loaded.error());
+    if (auto fresh = refresh_locals(instance); !fresh) return fail(fresh.error());
+    return instance;
+}
+
+Status Instance::load_tables() {
+    const auto settings = read_settings(pins_);
+    if (!settings) return fail(settings.error());
+    if (auto ours = check_netns(name(), *settings); !ours) return ours;
+    auto tables = Tables::open(pins_);
+    if (!tables) return fail(tables.error());
+    settings_ = *settings;
+    tables_ = std::make_unique<Tables>(std::move(*tables));
+    return {};
+}
+
+// Pins first: they decide which settings are in force. An unconfirmed change whose time is over becomes final here.
+Status Instance::recover() {
+    if (auto recovered = pins_.recover(); !recovered) return recovered;
+    const auto settings = read_settings(pins_);
+    if (!settings) return fail(settings.error());
+    settings_ = *settings;
+    if (auto recovered = recover_listeners(*tables_); !recovered) return recovered;
+    if (settings_.confirm_by_ns == 0 || coarse_now_ns() <= settings_.confirm_by_ns) return {};
+    contract::settings final_settings = settings_;
+    final_settings.rules = final_settings.fallback;
+    final_settings.confirm_by_ns = 0;
+    return replace_program(final_settings);
+}
+
+// What it was moved from owns nothing, above all no provisional instance.
+Instance::Instance(Instance&& other) noexcept
+    : pins_(std::move(other.pins_)),
+      lock_(std::move(other.lock_)),
+      tables_(std::move(other.tables_)),
+      settings_(other.settings_),
+      verifier_log_(std::move(other.verifier_log_)),
+      created_(other.created_),
+      provisional_(std::exchange(other.provisional_, false)) {
+    other.lock_.reset();
+}
+
+Instance::~Instance() {
+    if (!provisional_ || !lock_) return;
+    // Nobody is left to be told; what stays is an instance without interfaces, which unload ends.
+    [[maybe_unused]] const Status gone = pins_.remove();
+}
+
+Status Instance::replace_program(const contract::settings& settings) {
+    assert(writable());
+    ObjectOptions options{settings, {}, {}, verifier_log_};
+    std::vector<Fd> tables;
+    for (const auto& table : table_names()) {
+        auto fd = pins_.open(table);
+        if (!fd) return fail(fd.error());
+        options.reuse.push_back({table, fd->get()});
+        tables.push_back(std::move(*fd));
+    }
+    const auto object = LoadedObject::load(options);
+    if (!object) return fail(object.error());
+    if (auto replaced = pins_.replace(*object); !replaced) return replaced;
+    settings_ = settings;
+    return {};
+}
+
+Status Instance::unload() {
+    assert(writable());
+    provisional_ = false;
+    return pins_.remove();
+}
+
+std::vector<std::string> known_instances() {
+    return PinDirectory::instances();
+}
+
+Status unload_instance(std::string_view name) {
+    if (auto valid = check_instance_name(name); !valid) return valid;
+    if (auto able = require_host(); !able) return able;
+    const auto lock = InstanceLock::acquire(name);
+    if (!lock) return fail(lock.error());
+    const PinDirectory pins{std::string(name)};
+    if (auto cleared = pins.clear_leftovers(); !cleared) return cleared;
+    if (!pins.exists()) return fail(not_loaded(pins.instance()));
+    if (auto ours = check_unload(pins, read_settings(pins)); !ours) return ours;
+    return pins.remove();
+}
+
+}  // namespace xdemux

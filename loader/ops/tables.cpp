@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <utility>
+
+#include <xdemux/ops/tables.h>
+
+namespace xdemux {
+namespace {
+
+template <typename Table>
+Result<Table> open_table(const PinDirectory& pins, const char* name) {
+    auto handle = MapHandle::open(pins.path_of(name), name);
+    if (!handle) return fail(std::move(handle.error()));
+    return Table::open(std::move(*handle));
+}
+
+/// Opens table after table and remembers the first failure.
+class Opener {
+  public:
+    explicit Opener(const PinDirectory& pins) : pins_(pins) {}
+
+    template <typename Table>
+    void open(std::optional<Table>& table, const char* name) {
+        if (!status_) return;
+        auto opened = open_table<Table>(pins_, name);
+        if (opened) {
+            table.emplace(std::move(*opened));
+        } else {
+            status_ = fail(std::move(opened.error()));
+        }
+    }
+    [[nodiscard]] const Status& status() const { return status_; }
+
+  private:
+    const PinDirectory& pins_;
+    Status status_;
+};
+
+}  // namespace
+
+Result<Tables> Tables::open(const PinDirectory& pins) {
+    std::optional<MappedArray<contract::port_slot>> port_slots;
+    std::optional<Map<std::uint32_t, contract::listener>> listeners;
+    std::optional<Map<std::uint32_t, contract::journal>> journal;
+    std::optional<Map<contract::listen_addr, contract::listen_entry>> listen_addrs;
+    std::optional<Map<contract::listen_prefix, contract::listen_entry>> listen_prefixes;
+    std::optional<Map<contract::flow_key, contract::flow>> flows;
+    std::optional<Map<std::uint32_t, contract::local_hot>> local_hot;
+    std::optional<Map<contract::local_route, contract::local_entry>> local_routes;
+    std::optional<CounterMap<contract::traffic>> port_counters;
+    std::optional<CounterMap<contract::traffic>> port_drops;
+    std::optional<CounterMap<contract::traffic>> listener_counts;
+    std::optional<CounterMap<contract::reason_counter>> reason_counters;
+
+    Opener opener(pins);
+    opener.open(port_slots, "port_slots");
+    opener.open(listeners, "listeners");
+    opener.open(journal, "journal");
+    opener.open(listen_addrs, "listen_addrs");
+    opener.open(listen_prefixes, "listen_prefixes");
+    opener.open(flows, "flows");
+    opener.open(local_hot, "local_hot");
+    opener.open(local_routes, "local_routes");
+    opener.open(port_counters, "port_counters");
+    opener.open(port_drops, "port_drops");
+    opener.open(listener_counts, "listener_counts");
+    opener.open(reason_counters, "reason_counters");
+    if (!opener.status()) return fail(opener.status().error());
+    return Tables{std::move(*port_slots),   std::move(*listeners),       std::move(*journal),
+                  std::move(*listen_addrs), std::move(*listen_prefixes), std::move(*flows),
+                  std::move(*local_hot),    std::move(*local_routes),    std::move(*port_counters),
+                  std::move(*port_drops),   std::move(*listener_counts), std::move(*reason_counters)};
+}
+
+}  // namespace xdemux
