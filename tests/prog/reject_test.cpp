@@ -217,7 +217,6 @@ TEST_F(RejectLimit, IsABucketOfOneSecond) {
     contract::settings settings = enforce(VERDICT_REJECT);
     settings.rejects_per_second = 4;
     load(settings);
-    // Stopped in the future's direction: no credit flows in while the test runs.
     const std::uint64_t now = coarse_now_ns();
     program().set_reject_limit({1'000'000'000, now});
     for (int i = 0; i < 4; i++)

@@ -64,7 +64,8 @@ class Program {
     Program(const Program&) = delete;
     Program& operator=(const Program&) = delete;
 
-    /// A program with these settings, loaded once for the process, its tables and counters empty.
+    /// A program with these settings, its tables and counters (but those of listeners) empty. The last few are kept
+    /// loaded; a reference is good until others have taken their places.
     static Program& shared(const contract::settings& settings);
 
     /// Runs the frame as received on `ifindex` (0: the test bed's device).

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Each combination of settings is a program of its own, since what is off is not in it: each must load and act. And
+// what the maps promise to other readers.
+#include <set>
+
+#include "support/expectation.h"
+
+namespace xdemux::test {
+namespace {
+
+struct Combination {
+    mode in_mode = MODE_MONITOR;
+    verdict closed = VERDICT_PASS;
+    bool host = false;
+    bool confirm = false;
+    bool shared = false;
+
+    [[nodiscard]] contract::settings settings() const {
+        contract::settings settings = in_mode == MODE_ENFORCE ? enforce(closed, host) : monitor(closed, host);
+        settings.confirm_by_ns = confirm ? UINT64_MAX : 0;
+        settings.fallback = {MODE_MONITOR, VERDICT_PASS, host ? 0U : 1U};
+        settings.shared_counters = shared ? 1 : 0;
+        return settings;
+    }
+    [[nodiscard]] Expected act(Expected expected) const {
+        return in_mode == MODE_MONITOR ? expected.in_monitor_mode() : expected;
+    }
+    [[nodiscard]] Expected of_closed() const {
+        switch (closed) {
+            case VERDICT_DROP:
+                return act(drops(REASON_CLOSED));
+            case VERDICT_REJECT:
+                return act(rejects(REASON_CLOSED));
+            default:
+                return passes(REASON_CLOSED);
+        }
+    }
+};
+
+std::vector<Combination> combinations() {
+    std::vector<Combination> all;
+    for (const auto in_mode : {MODE_MONITOR, MODE_ENFORCE})
+        for (const auto closed : {VERDICT_PASS, VERDICT_DROP, VERDICT_REJECT})
+            for (const bool host : {false, true})
+                for (const bool confirm : {false, true})
+                    for (const bool shared : {false, true})
+                        all.push_back({in_mode, closed, host, confirm, shared});
+    return all;
+}
+
+class Settings : public ProgTest, public ::testing::WithParamInterface<Combination> {};
+
+TEST_P(Settings, LoadAndAct) {
+    const Combination& c = GetParam();
+    load(c.settings());
+    program().add_wildcard({.proto = PROTO_TCP, .port = 81, .target = TARGET_REJECT, .id = 1}, FAMILY_DUAL);
+    expect_all({
+        {"closed, TCP over IPv4", tcp4(80).syn(), c.of_closed().at(PROTO_TCP, 80)},
+        {"closed, UDP over IPv6", udp6(53).payload(5), c.of_closed().at(PROTO_UDP, 53)},
+        {"a rejecting listener", tcp6(81).syn(), c.act(rejects(REASON_LISTENER_WILDCARD)).at(PROTO_TCP, 81).by(1)},
+        {"malformed", ip4().set8(0, 0x44), c.act(drops(REASON_BAD_IPV4))},
+        {"not this host's", tcp4(80, beyond_ipv4).syn(), passes(REASON_NOT_LOCAL)},
+    });
+}
+
+std::string name_of(const ::testing::TestParamInfo<Combination>& info) {
+    const Combination& c = info.param;
+    static constexpr const char* closed[] = {"Pass", "Drop", "Reject"};
+    return std::string(c.in_mode == MODE_ENFORCE ? "Enforce" : "Monitor") + closed[c.closed] + (c.host ? "Host" : "") +
+           (c.confirm ? "Confirm" : "") + (c.shared ? "Shared" : "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, Settings, ::testing::ValuesIn(combinations()), name_of);
+
+class Maps : public ProgTest {
+  protected:
+    void SetUp() override { load(enforce()); }
+};
+
+TEST_F(Maps, AllHaveBtfForBpftoolsFieldNames) {
+    for (const auto& [name, info] : program().maps()) {
+        SCOPED_TRACE(name);
+        EXPECT_NE(info.btf_id, 0U);
+        EXPECT_NE(info.btf_value_type_id, 0U);
+        // A section's only key is zero.
+        if (name.front() != '.') {
+            EXPECT_NE(info.btf_key_type_id, 0U);
+        }
+    }
+}
+
+TEST_F(Maps, HaveTheSizesOfTheContract) {
+    const std::map<std::string, std::pair<std::size_t, std::size_t>> sizes{
+        {"port_slots", {4, sizeof(port_slot)}},
+        {"listeners", {4, sizeof(contract::listener)}},
+        {"journal", {4, sizeof(contract::journal)}},
+        {"listen_addrs", {sizeof(listen_addr), sizeof(listen_entry)}},
+        {"listen_prefixes", {sizeof(listen_prefix), sizeof(listen_entry)}},
+        {"flows", {sizeof(flow_key), sizeof(contract::flow)}},
+        {"local_routes", {sizeof(local_route), sizeof(local_entry)}},
+        {"fragments", {sizeof(fragment_key), sizeof(contract::fragment)}},
+        {"port_counters", {4, sizeof(traffic)}},
+        {"port_drops", {4, sizeof(traffic)}},
+        {"listener_counts", {4, sizeof(traffic)}},
+        {"reason_counters", {4, sizeof(reason_counter)}},
+        {"reject_limits", {4, sizeof(contract::reject_limit)}},
+        {"forwarding", {4, sizeof(contract::forwarding)}},
+        {".data.local_hot", {4, sizeof(local_hot)}},
+        {".rodata.settings", {4, sizeof(contract::settings)}},
+    };
+    std::set<std::string> seen;
+    for (const auto& [name, info] : program().maps()) {
+        SCOPED_TRACE(name);
+        seen.insert(name);
+        const auto expected = sizes.find(name);
+        if (expected == sizes.end()) continue;
+        EXPECT_EQ(info.key_size, expected->second.first);
+        EXPECT_EQ(info.value_size, expected->second.second);
+    }
+    for (const auto& row : sizes)
+        EXPECT_TRUE(seen.contains(row.first)) << row.first << " is missing";
+}
+
+TEST_F(Maps, OfThePortsHoldBothProtocols) {
+    for (const auto& [name, info] : program().maps())
+        if (name == "port_slots" || name == "port_counters" || name == "port_drops") {
+            EXPECT_EQ(info.max_entries, PORT_INDEXES);
+        }
+}
+
+}  // namespace
+}  // namespace xdemux::test
