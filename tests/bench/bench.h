@@ -16,8 +16,8 @@
 namespace xdemux::bench {
 
 struct Effort {
-    std::uint32_t rounds = 15;
-    std::uint32_t repeats = 500'000;  ///< packets a round
+    std::uint32_t rounds = 21;
+    std::uint32_t repeats = 400'000;  ///< packets a round
 };
 
 /// Called before each stretch of work: so much of it is done.

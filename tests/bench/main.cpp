@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The command line of the bench. It alone prints and exits.
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -20,7 +23,8 @@ namespace {
 
 constexpr std::uint32_t fewest_rounds = 7, most_rounds = 1000;
 constexpr std::uint32_t quick_repeats = 100'000;
-constexpr int skipped = 77;  // SKIP_RETURN_CODE in CMakeLists.txt
+constexpr double busy = 1.5;  // load average; the bench alone, run again and again, comes to 1
+constexpr int skipped = 77;   // SKIP_RETURN_CODE in CMakeLists.txt
 
 struct Options {
     Effort effort;
@@ -52,9 +56,20 @@ void hide_progress() {
     if (::isatty(STDERR_FILENO) != 0) std::fputs("\r\033[K", stderr);
 }
 
+// Whatever else runs slows the CPU down by far more than what is measured here.
+void warn_of_load() {
+    double load = 0;
+    if (::getloadavg(&load, 1) != 1 || load < busy) return;
+    std::fprintf(stderr,
+                 "bench: the load average is %.1f: other work disturbs the figures; compare them on an idle "
+                 "machine\n",
+                 load);
+}
+
 std::string measure(const Options& options) {
     // So that other work of this machine takes the CPU away less often; it is only a wish.
     ::setpriority(PRIO_PROCESS, 0, -20);
+    warn_of_load();
     const auto sockets = open_host_sockets();
     const std::uint32_t ifindex = test::Testbed::get().ifindex();
     Timer timer(ifindex);
@@ -68,7 +83,8 @@ int run_bench(const Options& options) {
     try {
         const std::string text = measure(options);
         if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0)
-            throw std::runtime_error("cannot write the figures: standard output is closed");
+            throw std::runtime_error(std::string("cannot write the figures to standard output: ") +
+                                     std::strerror(errno));
     } catch (const std::exception& error) {
         hide_progress();
         std::fprintf(stderr, "bench: %s\n", error.what());

@@ -52,19 +52,22 @@ listen_addr key_of(const Listener& listener, family family) {
     return key;
 }
 
-// The peers' IPv6 prefix is the one that the packets of the test bed's peer have.
-flow_key key_of(proto proto, std::uint16_t local_port, bool ipv6, const mix_peer& peer) {
+// Of the test bed's peer, whose IPv6 prefix all peers have.
+flow_key key_of(proto proto, std::uint16_t local_port, bool ipv6) {
     const IpAddress local = ip_address(ipv6 ? test::host_ipv6 : test::host_ipv4);
-    IpAddress remote = ip_address(ipv6 ? test::peer_ipv6 : test::peer_ipv4);
-    std::copy(std::begin(peer.addr), std::end(peer.addr), remote.bytes.begin() + (ipv6 ? 12 : 0));
+    const IpAddress remote = ip_address(ipv6 ? test::peer_ipv6 : test::peer_ipv4);
     flow_key key{};
     std::copy(local.bytes.begin(), local.bytes.end(), key.local_addr);
     std::copy(remote.bytes.begin(), remote.bytes.end(), key.remote_addr);
     key.local_port = local_port;
-    key.remote_port = static_cast<__u16>(peer.port[0] << 8 | peer.port[1]);
     key.proto = static_cast<__u8>(proto);
     key.family = static_cast<__u8>(ipv6 ? FAMILY_IPV6 : FAMILY_IPV4);
     return key;
+}
+
+void set_peer(flow_key& key, const mix_peer& peer) {
+    std::copy(std::begin(peer.addr), std::end(peer.addr), key.remote_addr + (key.family == FAMILY_IPV6 ? 12 : 0));
+    key.remote_port = static_cast<__u16>(peer.port[0] << 8 | peer.port[1]);
 }
 
 }  // namespace
@@ -155,12 +158,11 @@ void Subject::add_flows(proto proto, std::uint16_t local_port, const mix_peers& 
     contract::flow value{};
     value.target = TARGET_PASS;
     const std::vector<contract::flow> values(batch_size, value);
-    std::vector<flow_key> keys;
+    std::vector<flow_key> keys(batch_size, key_of(proto, local_port, peers.ipv6 != 0));
     for (std::uint32_t done = 0; done < peers.count;) {
         std::uint32_t count = std::min(batch_size, peers.count - done);
-        keys.clear();
         for (std::uint32_t i = 0; i < count; i++)
-            keys.push_back(key_of(proto, local_port, peers.ipv6 != 0, mix_peer_of(peers.first + done + i)));
+            set_peer(keys[i], mix_peer_of(peers.first + done + i));
         if (bpf_map_update_batch(bpf_map__fd(skeleton_->maps.flows), keys.data(), values.data(), &count, nullptr) != 0)
             fail("cannot add flows");
         done += count;
