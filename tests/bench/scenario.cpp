@@ -163,6 +163,7 @@ Scenario closed_by_kernel(bool forwards) {
 
 }  // namespace
 
+// The largest tables belong last: the kernel frees them in the background, to the cost of whoever is timed next.
 std::vector<Scenario> scenarios(std::uint32_t ifindex) {
     return {
         listeners(ifindex),     all_ports(), flows("1k", thousand_flows), closed_by_table(), closed_by_kernel(false),

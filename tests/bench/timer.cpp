@@ -79,7 +79,8 @@ Timer::Run Timer::run_frame(int program_fd, test::Bytes frame, std::uint32_t rep
     xdp_md context{};
     context.data_end = static_cast<__u32>(frame.size());
     context.ingress_ifindex = ifindex_;
-    LIBBPF_OPTS(bpf_test_run_opts, options);
+    bpf_test_run_opts options{};  // LIBBPF_OPTS is C that clang's -Wpedantic refuses
+    options.sz = sizeof(options);
     options.data_in = frame.data();
     options.data_size_in = static_cast<__u32>(frame.size());
     options.data_out = out.data();
