@@ -24,21 +24,6 @@ std::string text_of(const ReasonKey& key, const reason_counter& counter) {
     return text.str();
 }
 
-// What moved between the two, as text, so that a failure names it.
-std::string moved(const ReasonCounts& before, const ReasonCounts& after) {
-    std::string text;
-    for (const auto& [key, counter] : after) {
-        reason_counter delta = counter;
-        if (const auto old = before.find(key); old != before.end()) {
-            delta.packets -= old->second.packets;
-            delta.bytes -= old->second.bytes;
-            delta.monitored_packets -= old->second.monitored_packets;
-        }
-        if (delta.packets != 0 || delta.bytes != 0 || delta.monitored_packets != 0) text += text_of(key, delta);
-    }
-    return text;
-}
-
 void expect_moved(const char* what, const traffic& before, const traffic& after, std::uint64_t packets,
                   std::uint64_t bytes) {
     EXPECT_EQ(after.packets - before.packets, packets) << what << " packets";
@@ -57,6 +42,20 @@ bool refuses(const Expected& expected) {
 }
 
 }  // namespace
+
+std::string moved(const ReasonCounts& before, const ReasonCounts& after) {
+    std::string text;
+    for (const auto& [key, counter] : after) {
+        reason_counter delta = counter;
+        if (const auto old = before.find(key); old != before.end()) {
+            delta.packets -= old->second.packets;
+            delta.bytes -= old->second.bytes;
+            delta.monitored_packets -= old->second.monitored_packets;
+        }
+        if (delta.packets != 0 || delta.bytes != 0 || delta.monitored_packets != 0) text += text_of(key, delta);
+    }
+    return text;
+}
 
 Expected Expected::at(proto proto, std::uint16_t number) const {
     Expected expected = *this;

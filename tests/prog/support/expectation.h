@@ -42,6 +42,9 @@ Expected passes(reason reason);
 Expected drops(reason reason);
 Expected rejects(reason reason);
 
+/// Which rows grew between the two, and by how much, as text: what a failure prints.
+std::string moved(const ReasonCounts& before, const ReasonCounts& after);
+
 struct Case {
     std::string description;
     Packet packet;
