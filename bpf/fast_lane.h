@@ -69,7 +69,7 @@ static __always_inline int fast_lane_ip(struct xdp_md *ctx, struct packet *p)
 	flow = match_flow(p, slot, &o);
 	if (flow)
 		return conclude_flow(p, flow, &o);
-	if (slot->hints[p->family & 1] || !is_hot_local(p))
+	if (slot_asks_more(p, slot) || !is_hot_local(p))
 		return DECLINED;
 	if (match_slot(p, slot, &o))
 		o.verdict = verdict_of(o.target);
