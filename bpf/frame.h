@@ -32,8 +32,13 @@ static __always_inline void *frame_at(const struct frame *f, __u32 offset, __u32
 {
 	void *at;
 
-	if (offset > FRAME_OFFSET_MAX)
-		return NULL;
+	/* What the compiler knows of an offset, older verifiers forget when it is spilled: test it.
+	 */
+	if (!__builtin_constant_p(offset)) {
+		barrier_var(offset);
+		if (offset > FRAME_OFFSET_MAX)
+			return NULL;
+	}
 	at = f->data + offset;
 	barrier_var(at); /* what is compared is what is used */
 	if (at + size > f->end)

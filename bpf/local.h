@@ -8,7 +8,10 @@
 #define XDEMUX_LOCAL_H
 
 #include <linux/bpf.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 
+#include "frame.h"
 #include "maps.h"
 #include "packet.h"
 #include "protocol.h"
@@ -55,23 +58,46 @@ static __always_inline int is_local(const struct packet *p)
 	return !!bpf_map_lookup_elem(&local_routes, &key);
 }
 
-/* What bpf_fib_lookup() answers: NOT_FWDED for a local destination, FWD_DISABLED where the
- * interface does not forward. */
-static __always_inline long ask_route(struct xdp_md *ctx, const struct packet *p)
+/* The addresses of the IP header at `l3_offset`, for a route look-up; false when it is not there.
+ */
+static __always_inline int fill_route(const struct frame *f, __u32 l3_offset,
+				      struct bpf_fib_lookup *fib)
+{
+	const struct ipv6hdr *ipv6;
+	const struct iphdr *ipv4;
+
+	if (fib->family == AF_INET6) {
+		ipv6 = frame_at(f, l3_offset, sizeof(*ipv6));
+		if (!ipv6)
+			return 0;
+		__builtin_memcpy(fib->ipv6_src, &ipv6->saddr, sizeof(fib->ipv6_src));
+		__builtin_memcpy(fib->ipv6_dst, &ipv6->daddr, sizeof(fib->ipv6_dst));
+		return 1;
+	}
+	ipv4 = frame_at(f, l3_offset, sizeof(*ipv4));
+	if (!ipv4)
+		return 0;
+	fib->ipv4_src = ipv4->saddr;
+	fib->ipv4_dst = ipv4->daddr;
+	return 1;
+}
+
+/*
+ * What bpf_fib_lookup() answers: NOT_FWDED for a local destination, FWD_DISABLED where the
+ * interface does not forward. A global function that reads the addresses from the frame: the
+ * look-up's large argument stays off the lanes' stacks, of which older kernels count all together.
+ */
+__noinline int ask_route(struct xdp_md *ctx, __u32 l3_offset, __u32 family, __u32 protocol)
 {
 	struct bpf_fib_lookup fib = {
-		.family = p->family == FAMILY_IPV6 ? AF_INET6 : AF_INET,
-		.l4_protocol = p->protocol,
+		.family = family == FAMILY_IPV6 ? AF_INET6 : AF_INET,
+		.l4_protocol = protocol,
 		.ifindex = ctx->ingress_ifindex,
 	};
+	struct frame f = frame_of(ctx);
 
-	if (p->family == FAMILY_IPV6) {
-		__builtin_memcpy(fib.ipv6_src, p->src6, sizeof(fib.ipv6_src));
-		__builtin_memcpy(fib.ipv6_dst, p->dst6, sizeof(fib.ipv6_dst));
-	} else {
-		fib.ipv4_src = p->src4;
-		fib.ipv4_dst = p->dst4;
-	}
+	if (!fill_route(&f, l3_offset, &fib))
+		return BPF_FIB_LKUP_RET_NOT_FWDED;
 	return bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
 }
 
@@ -86,13 +112,13 @@ static __always_inline int is_forwarded(struct xdp_md *ctx, const struct packet 
 	      index = (ifindex << 1 | (p->family & 1)) % FORWARDING_SLOTS;
 	struct forwarding *known = bpf_map_lookup_elem(&forwarding, &index);
 	__u64 now = bpf_jiffies64();
-	long answer;
+	int answer;
 
 	if (!known)
 		return 1;
 	if (!known->enabled && known->ifindex == ifindex && known->jiffies == now)
 		return 0;
-	answer = ask_route(ctx, p);
+	answer = ask_route(ctx, p->l3_offset, p->family, p->protocol);
 	known->ifindex = ifindex;
 	known->jiffies = now;
 	known->enabled = answer != BPF_FIB_LKUP_RET_FWD_DISABLED;
