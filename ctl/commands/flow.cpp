@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "commands/flow.h"
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <xdemux/ops/flows.h>
+#include <xdemux/ops/snapshot.h>
+#include <xdemux/policy/batch.h>
+
+#include "commands/command_line.h"
+#include "commands/options.h"
+#include "render/flows.h"
+
+namespace xdemux {
+namespace {
+
+struct FlowArguments {
+    std::string proto;
+    std::string local;
+    std::string remote;
+    std::string target;
+    std::string batch;
+    bool dry_run = false;
+};
+
+struct Lines {
+    std::vector<FlowLine> lines;
+    std::string source;
+};
+
+Result<Lines> read_lines(const FlowArguments& arguments, BatchVerb verb) {
+    if (!arguments.batch.empty()) {
+        const auto input = BatchInput::open(arguments.batch);
+        if (!input) return fail(input.error());
+        auto lines = parse_flow_batch(input->stream(), input->name(), verb);
+        if (!lines) return fail(lines.error());
+        return Lines{std::move(*lines), input->name()};
+    }
+    if (arguments.remote.empty()) return fail(ErrorKind::usage, "PROTO LOCAL REMOTE or --batch FILE is missing");
+    const auto key = FlowKey::parse(arguments.proto, arguments.local, arguments.remote);
+    if (!key) return fail(key.error());
+    const auto target = arguments.target.empty() ? Result<Target>(Target{}) : Target::parse(arguments.target);
+    if (!target) return fail(target.error());
+    return Lines{{{0, *key, *target}}, ""};
+}
+
+Status run_change(const FlowArguments& arguments, BatchVerb verb, Session& session) {
+    const auto lines = read_lines(arguments, verb);
+    if (!lines) return fail(lines.error());
+    auto instance = verb == BatchVerb::add ? session.open_or_create() : session.open_for_change();
+    if (!instance) return fail(instance.error());
+    ProgressBar bar(verb == BatchVerb::add ? "adding flows" : "deleting flows");
+    FlowOptions options{lines->source, arguments.dry_run, {}};
+    if (!lines->source.empty()) options.progress = [&](std::size_t done, std::size_t total) { bar.show(done, total); };
+    return verb == BatchVerb::add ? add_flows(*instance, lines->lines, options)
+                                  : delete_flows(*instance, lines->lines, options);
+}
+
+/// As a filter sees it.
+Row row_of(const Flow& flow) {
+    const SocketAddress& local = flow.key.local;
+    const Family family = local.address.family();
+    const LocalEndpoint endpoint{LocalForm::exact, {local.address, address_bits(family)}, PortRange::one(local.port)};
+    const SocketState state =
+        flow.state == endpoint_state_name(EndpointState::time_wait) ? SocketState::time_wait : SocketState::established;
+    return {flow.key.proto, family, state, endpoint, flow.key.remote};
+}
+
+std::chrono::nanoseconds monotonic_now() {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+Status run_list(const FilterArguments& arguments, Session& session) {
+    const auto filter = arguments.filter();
+    if (!filter) return fail(filter.error());
+    const auto instance = session.open();
+    if (!instance) return fail(instance.error());
+    std::vector<Flow> flows;
+    const auto walked = for_each_flow(*instance, [&](const Flow& flow) {
+        if (filter->empty() || filter->matches(row_of(flow))) flows.push_back(flow);
+        return true;
+    });
+    if (!walked) return walked;
+    std::sort(flows.begin(), flows.end(), [](const Flow& a, const Flow& b) { return a.key < b.key; });
+    if (session.json()) {
+        print_flows_json(flows, session.sink());
+    } else {
+        print_flows_text(flows, arguments.names(), monotonic_now(), session.sink());
+    }
+    return {};
+}
+
+Status run_flush(bool dry_run, Session& session) {
+    auto instance = session.open_for_change();
+    if (!instance) return fail(instance.error());
+    const auto flushed = flush_flows(*instance, dry_run);
+    if (!flushed) return fail(flushed.error());
+    tell(fmt::format("{} {} flows", *flushed, dry_run ? "would be deleted:" : "deleted:"));
+    return {};
+}
+
+void add_change_command(CLI::App* object, Commands& commands, const char* name, const char* what, BatchVerb verb) {
+    auto arguments = std::make_shared<FlowArguments>();
+    CLI::App* command = object->add_subcommand(name, what);
+    std::vector<CLI::Option*> of_one = {
+        command->add_option("PROTO", arguments->proto, "tcp or udp"),
+        command->add_option("LOCAL", arguments->local, "ADDR:PORT of this host"),
+        command->add_option("REMOTE", arguments->remote, "ADDR:PORT of the peer"),
+    };
+    if (verb == BatchVerb::add)
+        of_one.push_back(command->add_option("--to", arguments->target, "pass, drop or reject")->type_name("TARGET"));
+    CLI::Option* batch =
+        command->add_option("--batch", arguments->batch, "one a line, all or none; \"-\" is standard input");
+    batch->type_name("FILE");
+    for (CLI::Option* option : of_one)
+        batch->excludes(option);
+    add_dry_run(command, arguments->dry_run);
+    commands.add(command, [arguments, verb](Session& session) { return run_change(*arguments, verb, session); });
+}
+
+}  // namespace
+
+void add_flow_commands(CLI::App& root, Commands& commands) {
+    CLI::App* object = root.add_subcommand("flow", "exact 4-tuples and where their packets go");
+    object->require_subcommand(0, 1);
+    add_change_command(object, commands, "add", "add a flow", BatchVerb::add);
+    add_change_command(object, commands, "del", "delete a flow", BatchVerb::del);
+
+    auto filter = std::make_shared<FilterArguments>();
+    CLI::App* list = object->add_subcommand("list", "the flows and what they got");
+    add_filter_options(list, *filter);
+    commands.add(list, [filter](Session& session) { return run_list(*filter, session); });
+
+    auto dry_run = std::make_shared<bool>(false);
+    CLI::App* flush = object->add_subcommand("flush", "delete every flow");
+    add_dry_run(flush, *dry_run);
+    commands.add(flush, [dry_run](Session& session) { return run_flush(*dry_run, session); });
+}
+
+}  // namespace xdemux

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "commands/settings.h"
+
+#include <memory>
+
+#include <fmt/format.h>
+
+#include <xdemux/ops/settings.h>
+
+#include "commands/command_line.h"
+#include "commands/options.h"
+
+namespace xdemux {
+namespace {
+
+struct SetArguments {
+    SettingsArguments settings;
+    bool dry_run = false;
+};
+
+Status run_set(const SetArguments& arguments, Session& session) {
+    const auto change = arguments.settings.change();
+    if (!change) return fail(change.error());
+    const auto confirm = arguments.settings.confirm_within();
+    if (!confirm) return fail(confirm.error());
+    if (change->empty())
+        return fail(ErrorKind::usage, "no setting to change; use --monitor, --enforce, --closed, --host or --no-host");
+    auto instance = session.open_for_change();
+    if (!instance) return fail(instance.error());
+    const SettingsRequest request{*change, *confirm, arguments.dry_run};
+    if (auto changed = change_settings(*instance, request); !changed) return changed;
+    if (*confirm && !arguments.dry_run)
+        tell(fmt::format("it goes back in {} s unless \"xdemux confirm\" is run", (*confirm)->count()));
+    return {};
+}
+
+using Settle = Status (*)(Instance& instance);
+
+Status run_settle(Settle settle, bool dry_run, Session& session) {
+    auto instance = session.open_for_change();
+    if (!instance) return fail(instance.error());
+    if (!dry_run) return settle(*instance);
+    const auto pending = pending_confirm(*instance);
+    if (pending && !pending->over()) return {};
+    return fail(ErrorKind::not_found, fmt::format("instance \"{}\" has nothing to confirm", instance->name()));
+}
+
+void add_settle_command(CLI::App& root, Commands& commands, const char* name, const char* what, Settle settle) {
+    auto dry_run = std::make_shared<bool>(false);
+    CLI::App* command = root.add_subcommand(name, what);
+    add_dry_run(command, *dry_run);
+    commands.add(command, [settle, dry_run](Session& session) { return run_settle(settle, *dry_run, session); });
+}
+
+}  // namespace
+
+void add_settings_commands(CLI::App& root, Commands& commands) {
+    auto arguments = std::make_shared<SetArguments>();
+    CLI::App* set = root.add_subcommand("set", "change the settings of the instance");
+    add_settings_options(set, arguments->settings);
+    set->add_flag("--host", arguments->settings.host, "ask the host's own sockets before an endpoint counts as closed")
+        ->excludes("--no-host");
+    add_dry_run(set, arguments->dry_run);
+    commands.add(set, [arguments](Session& session) { return run_set(*arguments, session); });
+
+    add_settle_command(root, commands, "confirm", "keep the settings that were changed with --confirm",
+                       confirm_settings);
+    add_settle_command(root, commands, "rollback", "take back the settings that were changed with --confirm",
+                       rollback_settings);
+}
+
+}  // namespace xdemux

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A table of text with aligned columns. It knows nothing of what stands in the cells.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "render/sink.h"
+
+namespace xdemux {
+
+enum class Align : std::uint8_t { left, right };
+
+struct Column {
+    std::string_view title;
+    Align align = Align::left;
+};
+
+class TextTable {
+  public:
+    TextTable(std::initializer_list<Column> columns);
+
+    /// One cell a column. An empty one is printed as nothing.
+    void add(std::vector<std::string> cells);
+    /// The titles, then the rows; columns two blanks apart, no blanks at the end of a line.
+    void print(const Sink& sink) const;
+
+  private:
+    [[nodiscard]] std::string line(const std::vector<std::string_view>& cells) const;
+
+    std::vector<Column> columns_;
+    std::vector<std::size_t> widths_;
+    std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace xdemux
