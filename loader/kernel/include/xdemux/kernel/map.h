@@ -3,7 +3,8 @@
 // are answers, never errors. It knows no particular table.
 #pragma once
 
-#include <atomic>
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -150,13 +151,14 @@ class CounterMap {
     CounterMap(MapHandle handle, std::size_t copies) : handle_(std::move(handle)), copies_(copies) {}
 
     Value sum(const Value* values) const {
-        Value total{};
-        auto* words = reinterpret_cast<std::uint64_t*>(&total);
-        const auto* from = reinterpret_cast<const std::uint64_t*>(values);
-        constexpr std::size_t count = sizeof(Value) / sizeof(std::uint64_t);
-        for (std::size_t i = 0; i < copies_ * count; ++i)
-            words[i % count] += from[i];
-        return total;
+        using Words = std::array<std::uint64_t, sizeof(Value) / sizeof(std::uint64_t)>;
+        Words total{};
+        for (std::size_t copy = 0; copy < copies_; ++copy) {
+            const auto words = std::bit_cast<Words>(values[copy]);
+            for (std::size_t i = 0; i < words.size(); ++i)
+                total[i] += words[i];
+        }
+        return std::bit_cast<Value>(total);
     }
 
     MapHandle handle_;
