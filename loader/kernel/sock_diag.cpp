@@ -22,11 +22,12 @@ namespace {
 constexpr std::uint32_t kernel_established = 1;
 constexpr std::uint32_t every_state = 0xfff;  // bits 1 to 11
 
-std::optional<SocketState> tcp_state(std::uint8_t number) {
-    constexpr SocketState states[] = {SocketState::established, SocketState::syn_sent,   SocketState::syn_recv,
-                                      SocketState::fin_wait1,   SocketState::fin_wait2,  SocketState::time_wait,
-                                      SocketState::close,       SocketState::close_wait, SocketState::last_ack,
-                                      SocketState::listen,      SocketState::closing};
+std::optional<HostSocketState> tcp_state(std::uint8_t number) {
+    constexpr HostSocketState states[] = {
+        HostSocketState::established, HostSocketState::syn_sent,   HostSocketState::syn_recv,
+        HostSocketState::fin_wait1,   HostSocketState::fin_wait2,  HostSocketState::time_wait,
+        HostSocketState::close,       HostSocketState::close_wait, HostSocketState::last_ack,
+        HostSocketState::listen,      HostSocketState::closing};
     if (number < kernel_established || number > std::size(states)) return std::nullopt;
     return states[number - kernel_established];
 }
@@ -78,7 +79,8 @@ void read_socket(const nlmsghdr& header, Proto proto, std::vector<HostSocket>& s
         if (!state) return;
         socket.state = *state;
     } else {
-        socket.state = message.idiag_state == kernel_established ? SocketState::connected : SocketState::unconnected;
+        socket.state =
+            message.idiag_state == kernel_established ? HostSocketState::connected : HostSocketState::unconnected;
     }
     set_addresses(message, socket);
     socket.local_port = ntohs(message.id.idiag_sport);
@@ -109,31 +111,31 @@ Status append_sockets(Proto proto, Family family, std::vector<HostSocket>& socke
 
 }  // namespace
 
-std::string_view socket_state_name(SocketState state) {
+std::string_view host_socket_state_name(HostSocketState state) {
     switch (state) {
-        case SocketState::established:
-        case SocketState::connected:
+        case HostSocketState::established:
+        case HostSocketState::connected:
             return "ESTAB";
-        case SocketState::syn_sent:
+        case HostSocketState::syn_sent:
             return "SYN-SENT";
-        case SocketState::syn_recv:
+        case HostSocketState::syn_recv:
             return "SYN-RECV";
-        case SocketState::fin_wait1:
+        case HostSocketState::fin_wait1:
             return "FIN-WAIT-1";
-        case SocketState::fin_wait2:
+        case HostSocketState::fin_wait2:
             return "FIN-WAIT-2";
-        case SocketState::time_wait:
+        case HostSocketState::time_wait:
             return "TIME-WAIT";
-        case SocketState::close:
-        case SocketState::unconnected:
+        case HostSocketState::close:
+        case HostSocketState::unconnected:
             return "UNCONN";
-        case SocketState::close_wait:
+        case HostSocketState::close_wait:
             return "CLOSE-WAIT";
-        case SocketState::last_ack:
+        case HostSocketState::last_ack:
             return "LAST-ACK";
-        case SocketState::listen:
+        case HostSocketState::listen:
             return "LISTEN";
-        case SocketState::closing:
+        case HostSocketState::closing:
             return "CLOSING";
     }
     return "UNKNOWN";

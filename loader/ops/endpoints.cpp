@@ -94,12 +94,12 @@ Endpoint row_of(const Listener& listener) {
 /// None for a socket that waits for no packet of its own.
 std::optional<EndpointState> state_of(const HostSocket& socket) {
     switch (socket.state) {
-        case SocketState::listen:
-        case SocketState::unconnected:
+        case HostSocketState::listen:
+        case HostSocketState::unconnected:
             return EndpointState::listen;
-        case SocketState::time_wait:
+        case HostSocketState::time_wait:
             return EndpointState::time_wait;
-        case SocketState::close:
+        case HostSocketState::close:
             return std::nullopt;
         default:
             return EndpointState::established;

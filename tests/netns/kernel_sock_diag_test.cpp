@@ -80,7 +80,7 @@ std::vector<HostSocket> on_port(Proto proto, std::uint16_t port) {
     return sockets;
 }
 
-std::optional<HostSocket> in_state(Proto proto, std::uint16_t port, SocketState state) {
+std::optional<HostSocket> in_state(Proto proto, std::uint16_t port, HostSocketState state) {
     for (const HostSocket& each : on_port(proto, port))
         if (each.state == state) return each;
     return std::nullopt;
@@ -92,7 +92,7 @@ TEST_F(KernelSockDiag, an_ipv4_listener_has_its_address_and_no_remote) {
     const Fd listener = listening(ipv4(near_ipv4, 8001));
     const auto found = on_port(Proto::tcp, 8001);
     ASSERT_EQ(found.size(), 1U);
-    EXPECT_EQ(found[0].state, SocketState::listen);
+    EXPECT_EQ(found[0].state, HostSocketState::listen);
     EXPECT_EQ(found[0].local, address(near_ipv4));
     EXPECT_EQ(found[0].remote, Address::any(Family::ipv4));
     EXPECT_EQ(found[0].remote_port, 0);
@@ -108,8 +108,8 @@ TEST_F(KernelSockDiag, a_dual_stack_listener_is_told_from_a_v6only_one) {
     must(::bind(alone.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name), "bind");
     must(::listen(alone.get(), 8), "listen");
 
-    const auto first = in_state(Proto::tcp, 8002, SocketState::listen);
-    const auto second = in_state(Proto::tcp, 8003, SocketState::listen);
+    const auto first = in_state(Proto::tcp, 8002, HostSocketState::listen);
+    const auto second = in_state(Proto::tcp, 8003, HostSocketState::listen);
     ASSERT_TRUE(first && second);
     EXPECT_EQ(first->local, Address::any(Family::ipv6));
     EXPECT_FALSE(first->v6only);
@@ -130,11 +130,11 @@ TEST_F(KernelSockDiag, a_listener_bound_to_a_device_names_it) {
 TEST_F(KernelSockDiag, both_ends_of_an_ipv6_connection_are_established) {
     const Fd listener = listening(ipv6("::1", 8005));
     const Fd client = connected(SOCK_STREAM, ipv6("::1", 8005));
-    ASSERT_TRUE(wait_until([] { return in_state(Proto::tcp, 8005, SocketState::established).has_value(); }));
-    const auto server = in_state(Proto::tcp, 8005, SocketState::established);
+    ASSERT_TRUE(wait_until([] { return in_state(Proto::tcp, 8005, HostSocketState::established).has_value(); }));
+    const auto server = in_state(Proto::tcp, 8005, HostSocketState::established);
     EXPECT_EQ(server->local, address("::1"));
     EXPECT_EQ(server->remote, address("::1"));
-    const auto other = in_state(Proto::tcp, server->remote_port, SocketState::established);
+    const auto other = in_state(Proto::tcp, server->remote_port, HostSocketState::established);
     ASSERT_TRUE(other);
     EXPECT_EQ(other->remote_port, 8005);
 }
@@ -142,8 +142,8 @@ TEST_F(KernelSockDiag, both_ends_of_an_ipv6_connection_are_established) {
 TEST_F(KernelSockDiag, an_ipv4_client_of_a_dual_stack_listener_is_ipv4) {
     const Fd listener = listening(ipv6("::", 8006));
     const Fd client = connected(SOCK_STREAM, ipv4("127.0.0.1", 8006));
-    ASSERT_TRUE(wait_until([] { return in_state(Proto::tcp, 8006, SocketState::established).has_value(); }));
-    const auto server = in_state(Proto::tcp, 8006, SocketState::established);
+    ASSERT_TRUE(wait_until([] { return in_state(Proto::tcp, 8006, HostSocketState::established).has_value(); }));
+    const auto server = in_state(Proto::tcp, 8006, HostSocketState::established);
     EXPECT_EQ(server->local, address("127.0.0.1"));
     EXPECT_EQ(server->remote, address("127.0.0.1"));
 }
@@ -163,7 +163,7 @@ TEST_F(KernelSockDiag, a_connection_that_the_peer_has_not_answered_is_syn_sent) 
     EXPECT_EQ(errno, EINPROGRESS);
     const auto sockets = host_sockets().value();
     EXPECT_TRUE(std::ranges::any_of(sockets, [](const HostSocket& each) {
-        return each.state == SocketState::syn_sent && each.remote == address("192.0.2.77") &&
+        return each.state == HostSocketState::syn_sent && each.remote == address("192.0.2.77") &&
                each.remote_port == 8008 && each.local == address(near_ipv4);
     }));
 }
@@ -174,8 +174,8 @@ TEST_F(KernelSockDiag, a_half_open_connection_is_syn_recv) {
     set(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, 30);
     must(::listen(listener.get(), 8), "listen");
     const Fd client = connected(SOCK_STREAM, ipv4("127.0.0.1", 8009));
-    ASSERT_TRUE(wait_until([] { return in_state(Proto::tcp, 8009, SocketState::syn_recv).has_value(); }));
-    EXPECT_EQ(in_state(Proto::tcp, 8009, SocketState::syn_recv)->inode, 0U);
+    ASSERT_TRUE(wait_until([] { return in_state(Proto::tcp, 8009, HostSocketState::syn_recv).has_value(); }));
+    EXPECT_EQ(in_state(Proto::tcp, 8009, HostSocketState::syn_recv)->inode, 0U);
 }
 
 TEST_F(KernelSockDiag, a_connection_goes_through_close_wait_and_fin_wait2_to_time_wait) {
@@ -183,15 +183,15 @@ TEST_F(KernelSockDiag, a_connection_goes_through_close_wait_and_fin_wait2_to_tim
     Fd client = connected(SOCK_STREAM, ipv4("127.0.0.1", 8010));
     Fd server(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
     ASSERT_TRUE(server.valid());
-    const std::uint16_t port = in_state(Proto::tcp, 8010, SocketState::established).value().remote_port;
+    const std::uint16_t port = in_state(Proto::tcp, 8010, HostSocketState::established).value().remote_port;
 
     must(::shutdown(client.get(), SHUT_WR), "shutdown");
-    EXPECT_TRUE(wait_until([&] { return in_state(Proto::tcp, 8010, SocketState::close_wait).has_value(); }));
-    EXPECT_TRUE(wait_until([&] { return in_state(Proto::tcp, port, SocketState::fin_wait2).has_value(); }));
+    EXPECT_TRUE(wait_until([&] { return in_state(Proto::tcp, 8010, HostSocketState::close_wait).has_value(); }));
+    EXPECT_TRUE(wait_until([&] { return in_state(Proto::tcp, port, HostSocketState::fin_wait2).has_value(); }));
     server.reset();
     client.reset();
-    ASSERT_TRUE(wait_until([&] { return in_state(Proto::tcp, port, SocketState::time_wait).has_value(); }));
-    const auto waiting = in_state(Proto::tcp, port, SocketState::time_wait);
+    ASSERT_TRUE(wait_until([&] { return in_state(Proto::tcp, port, HostSocketState::time_wait).has_value(); }));
+    const auto waiting = in_state(Proto::tcp, port, HostSocketState::time_wait);
     EXPECT_EQ(waiting->remote_port, 8010);
     EXPECT_EQ(waiting->local, address("127.0.0.1"));
     EXPECT_EQ(waiting->inode, 0U);
@@ -202,7 +202,7 @@ TEST_F(KernelSockDiag, udp_sockets_are_unconnected_or_connected) {
     const Fd client = connected(SOCK_DGRAM, ipv6("::ffff:127.0.0.1", 8011));
     const auto found = on_port(Proto::udp, 8011);
     ASSERT_EQ(found.size(), 1U);
-    EXPECT_EQ(found[0].state, SocketState::unconnected);
+    EXPECT_EQ(found[0].state, HostSocketState::unconnected);
     EXPECT_EQ(found[0].local, Address::any(Family::ipv6));
     EXPECT_FALSE(found[0].v6only);
 
@@ -210,7 +210,7 @@ TEST_F(KernelSockDiag, udp_sockets_are_unconnected_or_connected) {
     const auto other = std::ranges::find_if(sockets, [](const HostSocket& each) { return each.remote_port == 8011; });
     ASSERT_NE(other, sockets.end());
     EXPECT_EQ(other->proto, Proto::udp);
-    EXPECT_EQ(other->state, SocketState::connected);
+    EXPECT_EQ(other->state, HostSocketState::connected);
     EXPECT_EQ(other->local, address("127.0.0.1"));
     EXPECT_EQ(other->remote, address("127.0.0.1"));
 }
@@ -257,12 +257,12 @@ TEST(ProcessName, a_process_that_does_not_exist_has_none) {
 }
 
 TEST(SocketStateName, states_have_the_words_of_ss) {
-    EXPECT_EQ(socket_state_name(SocketState::listen), "LISTEN");
-    EXPECT_EQ(socket_state_name(SocketState::established), "ESTAB");
-    EXPECT_EQ(socket_state_name(SocketState::connected), "ESTAB");
-    EXPECT_EQ(socket_state_name(SocketState::unconnected), "UNCONN");
-    EXPECT_EQ(socket_state_name(SocketState::time_wait), "TIME-WAIT");
-    EXPECT_EQ(socket_state_name(SocketState::fin_wait1), "FIN-WAIT-1");
+    EXPECT_EQ(host_socket_state_name(HostSocketState::listen), "LISTEN");
+    EXPECT_EQ(host_socket_state_name(HostSocketState::established), "ESTAB");
+    EXPECT_EQ(host_socket_state_name(HostSocketState::connected), "ESTAB");
+    EXPECT_EQ(host_socket_state_name(HostSocketState::unconnected), "UNCONN");
+    EXPECT_EQ(host_socket_state_name(HostSocketState::time_wait), "TIME-WAIT");
+    EXPECT_EQ(host_socket_state_name(HostSocketState::fin_wait1), "FIN-WAIT-1");
 }
 
 }  // namespace

@@ -14,7 +14,7 @@
 namespace xdemux {
 
 /// RFC 9293's states; the last two are UDP's. `close` is a TCP socket caught while it disappears.
-enum class SocketState {
+enum class HostSocketState {
     established,
     syn_sent,
     syn_recv,
@@ -31,11 +31,11 @@ enum class SocketState {
 };
 
 /// "ESTAB", "TIME-WAIT", "LISTEN", "UNCONN", ...: the words of `ss`.
-std::string_view socket_state_name(SocketState state);
+std::string_view host_socket_state_name(HostSocketState state);
 
 struct HostSocket {
     Proto proto{};
-    SocketState state = SocketState::close;
+    HostSocketState state = HostSocketState::close;
     Address local;  ///< what is on the wire: an IPv6 socket that speaks IPv4 (v4-mapped) has IPv4 addresses here
     std::uint16_t local_port = 0;   ///< host order
     Address remote;                 ///< unspecified, of the local family, where the socket has none
