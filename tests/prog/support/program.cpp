@@ -24,7 +24,6 @@ namespace {
 
 using namespace contract;
 
-constexpr std::uint64_t practically_unlimited = 1'000'000;
 constexpr std::uint32_t batch_size = 16384;
 constexpr std::uint32_t reason_rows = std::uint32_t{REASON_COUNT} * VERDICT_COUNT;
 constexpr std::size_t programs_kept = 8;  // some 10 MB of tables each
@@ -97,25 +96,7 @@ flow_key key_of(proto proto, std::string_view local, std::uint16_t local_port, s
     return key;
 }
 
-contract::settings base(mode mode, verdict closed, bool host) {
-    contract::settings settings{};
-    settings.contract = CONTRACT_VERSION;
-    settings.rules = {mode, closed, host ? 1U : 0U};
-    settings.fallback = settings.rules;
-    settings.rejects_per_second = practically_unlimited;
-    settings.trace_key = 0x5eed'0f'7e57;
-    return settings;
-}
-
 }  // namespace
-
-contract::settings enforce(verdict closed, bool host) {
-    return base(MODE_ENFORCE, closed, host);
-}
-
-contract::settings monitor(verdict closed, bool host) {
-    return base(MODE_MONITOR, closed, host);
-}
 
 Program::Program(const contract::settings& settings) : settings_(settings), skeleton_(demux::open()) {
     if (skeleton_ == nullptr) fail("cannot open the skeleton");
@@ -172,15 +153,16 @@ void Program::clear() {
     put(local_hot_of(skeleton_), 0U, local_);
 }
 
-RunResult Program::run(const Packet& packet, std::uint32_t ifindex) {
-    Bytes frame = packet.bytes();
-    RunResult result{XDP_ABORTED, Bytes(frame.size() + room_for_replies)};
+RunResult Program::test_run(Bytes in, std::size_t metadata, std::uint32_t ifindex) {
+    RunResult result{XDP_ABORTED, Bytes(in.size() + room_for_replies)};
     xdp_md context{};
-    context.data_end = static_cast<__u32>(frame.size());
+    context.data = static_cast<__u32>(metadata);  // in front of the frame
+    context.data_end = static_cast<__u32>(in.size());
     context.ingress_ifindex = ifindex != 0 ? ifindex : Testbed::get().ifindex();
-    LIBBPF_OPTS(bpf_test_run_opts, options);
-    options.data_in = frame.data();
-    options.data_size_in = static_cast<__u32>(frame.size());
+    bpf_test_run_opts options{};
+    options.sz = sizeof(options);
+    options.data_in = in.data();
+    options.data_size_in = static_cast<__u32>(in.size());
     options.data_out = result.frame.data();
     options.data_size_out = static_cast<__u32>(result.frame.size());
     options.ctx_in = &context;
@@ -191,6 +173,10 @@ RunResult Program::run(const Packet& packet, std::uint32_t ifindex) {
     return result;
 }
 
+RunResult Program::run(const Packet& packet, std::uint32_t ifindex) {
+    return test_run(packet.bytes(), 0, ifindex);
+}
+
 TracedRun Program::run_traced(const Packet& packet, std::uint64_t key, std::uint32_t ifindex) {
     trace request{};
     request.key = key;
@@ -198,24 +184,11 @@ TracedRun Program::run_traced(const Packet& packet, std::uint64_t key, std::uint
     Bytes in(sizeof(request) + frame.size());
     std::memcpy(in.data(), &request, sizeof(request));
     std::copy(frame.begin(), frame.end(), in.begin() + sizeof(request));
-    Bytes out(in.size() + room_for_replies);
-    xdp_md context{};
-    context.data = sizeof(request);  // metadata in front of it
-    context.data_end = static_cast<__u32>(in.size());
-    context.ingress_ifindex = ifindex != 0 ? ifindex : Testbed::get().ifindex();
-    LIBBPF_OPTS(bpf_test_run_opts, options);
-    options.data_in = in.data();
-    options.data_size_in = static_cast<__u32>(in.size());
-    options.data_out = out.data();
-    options.data_size_out = static_cast<__u32>(out.size());
-    options.ctx_in = &context;
-    options.ctx_size_in = sizeof(context);
-    if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.xdemux), &options) != 0)
-        fail("cannot trace the packet");
+    const RunResult run = test_run(std::move(in), sizeof(request), ifindex);
     TracedRun result;
-    result.action = static_cast<int>(options.retval);
-    std::memcpy(&result.trace, out.data(), sizeof(result.trace));
-    result.frame.assign(out.begin() + sizeof(result.trace), out.begin() + options.data_size_out);
+    result.action = run.action;
+    std::memcpy(&result.trace, run.frame.data(), sizeof(result.trace));
+    result.frame.assign(run.frame.begin() + sizeof(result.trace), run.frame.end());
     return result;
 }
 

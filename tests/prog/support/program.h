@@ -100,6 +100,7 @@ class Program {
     const contract::settings& settings() const { return settings_; }
 
   private:
+    RunResult test_run(Bytes in, std::size_t metadata, std::uint32_t ifindex);
     void clear();
     void change_slot(contract::proto proto, std::uint16_t port, auto&& change);
     [[nodiscard]] PortCounts read_ports(const bpf_map* map) const;
