@@ -80,8 +80,9 @@ Error CommandLine::usage_error(const CLI::ParseError& error) const {
     const std::vector<std::string> left = app_.remaining(true);
     if (!left.empty() && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
         message = fmt::format("unexpected \"{}\" after \"{}\"", fmt::join(left, " "), words_of(command));
-    // CLI11 begins some of its messages with a capital, and option names never have one.
-    if (!message.empty()) message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
+    // CLI11 begins some of its messages with a capital; the names of arguments stay as they are: "DEV is required".
+    const bool sentence = message.size() > 1 && std::islower(static_cast<unsigned char>(message[1])) != 0;
+    if (sentence) message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
     return {ErrorKind::usage, fmt::format("{}; see \"{} --help\"", message, words_of(command))};
 }
 
@@ -89,7 +90,8 @@ Result<CommandLine::Request> CommandLine::parse(int argc, const char* const* arg
     try {
         app_.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
-        return Request{options_, nullptr, selected()->help(words_of(selected()->get_parent()))};
+        const CLI::App* object = selected()->get_parent();
+        return Request{options_, nullptr, selected()->help(object == nullptr ? "" : words_of(object))};
     } catch (const CLI::CallForVersion& version) {
         return Request{options_, nullptr, fmt::format("{}\n", version.what())};
     } catch (const CLI::ParseError& error) {

@@ -104,7 +104,7 @@ Status run_flush(bool dry_run, Session& session) {
     if (!instance) return fail(instance.error());
     const auto flushed = flush_flows(*instance, dry_run);
     if (!flushed) return fail(flushed.error());
-    tell(fmt::format("{} {} flows", *flushed, dry_run ? "would be deleted:" : "deleted:"));
+    tell(fmt::format("flows {}: {}", dry_run ? "that would be deleted" : "deleted", *flushed));
     return {};
 }
 
