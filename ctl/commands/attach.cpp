@@ -20,12 +20,21 @@ struct AttachArguments {
     std::vector<std::string> devices;
     std::string mode = "auto";
     std::string flows;
+    std::string listeners;
     SettingsArguments settings;
     bool dry_run = false;
 };
 
+/// How many entries a table is to hold; nothing where the option was not given.
+Result<std::optional<std::uint32_t>> capacity_of(const std::string& text, const char* option) {
+    constexpr std::uint64_t most = std::uint64_t{1} << 27U;
+    if (text.empty()) return std::nullopt;
+    const auto number = parse_number(text, option, 1, most);
+    if (!number) return fail(number.error());
+    return static_cast<std::uint32_t>(*number);
+}
+
 Result<AttachRequest> request_of(const AttachArguments& arguments, const Session& session) {
-    constexpr std::uint64_t most_flows = std::uint64_t{1} << 27U;
     AttachRequest request;
     request.devices = arguments.devices;
     request.dry_run = arguments.dry_run;
@@ -39,11 +48,12 @@ Result<AttachRequest> request_of(const AttachArguments& arguments, const Session
     const auto confirm = arguments.settings.confirm_within();
     if (!confirm) return fail(confirm.error());
     request.confirm = *confirm;
-    if (!arguments.flows.empty()) {
-        const auto flows = parse_number(arguments.flows, "--flows", 1, most_flows);
-        if (!flows) return fail(flows.error());
-        request.flows = static_cast<std::uint32_t>(*flows);
-    }
+    const auto flows = capacity_of(arguments.flows, "--flows");
+    if (!flows) return fail(flows.error());
+    request.flows = *flows;
+    const auto listeners = capacity_of(arguments.listeners, "--listeners");
+    if (!listeners) return fail(listeners.error());
+    request.listeners = *listeners;
     return request;
 }
 
@@ -90,6 +100,9 @@ void add_attach_commands(CLI::App& root, Commands& commands) {
     attach_command->add_option("--mode", attach_arguments->mode, "auto, native or generic")->type_name("MODE");
     add_settings_options(attach_command, attach_arguments->settings);
     attach_command->add_option("--flows", attach_arguments->flows, "how many flows a new instance has room for")
+        ->type_name("N");
+    attach_command
+        ->add_option("--listeners", attach_arguments->listeners, "how many listeners a new instance has room for")
         ->type_name("N");
     add_dry_run(attach_command, attach_arguments->dry_run);
     commands.add(attach_command,

@@ -40,9 +40,9 @@ std::uint64_t put_flags(PutMode mode) {
 }
 
 std::string enlarge_remedy(std::string_view table) {
-    if (table == "flows") return "delete flows, or make the instance anew with more --flows";
+    if (table == "flows") return "delete flows, or unload the instance and attach anew with more --flows";
     if (table == "local_routes") return "the host has more local routes and named prefixes than the table holds";
-    return "delete listeners, or make the instance anew with a larger table";
+    return "delete listeners, or unload the instance and attach anew with more --listeners";
 }
 
 }  // namespace

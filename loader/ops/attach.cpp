@@ -77,6 +77,13 @@ Result<std::vector<Interface>> to_attach(const std::vector<Interface>& devices,
     return missing;
 }
 
+Status check_capacity(const Instance& instance, std::string_view what, std::uint32_t capacity,
+                      std::optional<std::uint32_t> wanted) {
+    if (!wanted || *wanted == capacity) return {};
+    return fail(ErrorKind::in_use, fmt::format("instance \"{}\" has room for {} {}, not {}; unload it to change that",
+                                               instance.name(), capacity, what, *wanted));
+}
+
 Status check_settings(const Instance& instance, const AttachRequest& request) {
     const Settings actual = decode(instance.settings().rules);
     const Settings wanted = request.settings.apply(actual);
@@ -84,12 +91,9 @@ Status check_settings(const Instance& instance, const AttachRequest& request) {
         return fail(ErrorKind::in_use,
                     fmt::format("instance \"{}\" has other settings: {}; change them with xdemux set", instance.name(),
                                 describe_difference(actual, wanted)));
-    const std::uint32_t capacity = instance.tables().flows.capacity();
-    if (request.flows && *request.flows != capacity)
-        return fail(ErrorKind::in_use, fmt::format("instance \"{}\" has room for {} flows, not {}; unload it to change "
-                                                   "that",
-                                                   instance.name(), capacity, *request.flows));
-    return {};
+    if (auto same = check_capacity(instance, "flows", instance.tables().flows.capacity(), request.flows); !same)
+        return same;
+    return check_capacity(instance, "listeners", instance.tables().listeners.capacity(), request.listeners);
 }
 
 Result<bool> any_reject(const Instance& instance) {
@@ -190,6 +194,7 @@ InstanceOptions options_of(const AttachRequest& request) {
     InstanceOptions options;
     options.settings = request.settings.apply(Settings{});
     if (request.flows) options.flows = *request.flows;
+    if (request.listeners) options.listeners = *request.listeners;
     options.shared_port_counters = request.shared_port_counters;
     options.confirm = request.confirm;
     options.verifier_log = request.verifier_log;

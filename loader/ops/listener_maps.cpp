@@ -65,7 +65,7 @@ void sort_by_key(std::vector<Entry>& entries) {
 Status full(const MapHandle& table, std::size_t needed) {
     return fail(ErrorKind::full,
                 fmt::format("table \"{}\" holds {} entries and the change takes {}; use fewer ports in ranges of "
-                            "addresses and prefixes, or make the instance anew with more --listeners",
+                            "addresses and prefixes, or unload the instance and attach anew with more --listeners",
                             table.name(), table.capacity(), needed));
 }
 

@@ -121,11 +121,10 @@ Status check_listener_room(const Tables& tables, const ListenerSet& from, const 
         return listener.id >= tables.listener_counts.capacity();
     });
     if (needed <= tables.listeners.capacity() && !too_high) return {};
-    return fail(
-        ErrorKind::full,
-        fmt::format("table \"listeners\" is full: it holds {} and the change takes {}; delete some, or make the "
-                    "instance anew with more --listeners",
-                    tables.listeners.capacity(), needed));
+    return fail(ErrorKind::full,
+                fmt::format("table \"listeners\" is full: it holds {} and the change takes {}; delete some, or "
+                            "unload the instance and attach anew with more --listeners",
+                            tables.listeners.capacity(), needed));
 }
 
 Status mark(const Tables& tables, const std::vector<Listener>& listeners, contract::listener_state state) {

@@ -42,9 +42,10 @@ enum proto {
 enum family {
 	FAMILY_IPV4 = 0,
 	FAMILY_IPV6 = 1,
-	FAMILY_COUNT = 2,
 	FAMILY_DUAL = 2, /* of a wildcard listener: both */
 };
+
+XDEMUX_CONSTANT(FAMILY_COUNT, 2); /* of packets; no enumerator, or it would be the name of 2 */
 
 enum mode {
 	MODE_MONITOR = 0, /* count what would have been done */

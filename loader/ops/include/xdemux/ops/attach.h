@@ -42,6 +42,7 @@ struct AttachRequest {
     AttachMode mode = AttachMode::automatic;
     SettingsChange settings{};                      ///< of a new instance; of an existing one they must agree
     std::optional<std::uint32_t> flows{};           ///< capacity; as settings
+    std::optional<std::uint32_t> listeners{};       ///< capacity; as settings
     std::optional<std::chrono::seconds> confirm{};  ///< only monitors after so long, unless confirmed
     std::optional<bool> shared_port_counters{};     ///< as InstanceOptions
     VerifierLog verifier_log{};
