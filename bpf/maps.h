@@ -79,6 +79,69 @@ struct {
 	__type(value, struct local_entry);
 } local_routes SEC(".maps");
 
+/* User space writes, the data path reads where a listener is guarded. Key: listener id. Size:
+ * loader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, struct guard);
+} guards SEC(".maps");
+
+/* User space writes, the data path reads where a guard has prefixes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct guard_source);
+	__type(value, struct guard_admits);
+} guard_sources SEC(".maps");
+
+/* The data path alone, where a guard has a rate. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct guard_client);
+	__type(value, struct guard_rate);
+} guard_rates SEC(".maps");
+
+/* User space writes, the data path reads while `blocking` has not passed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, struct block_source);
+	__type(value, struct block);
+} blocks SEC(".maps");
+
+struct blocking blocking SEC(".data.blocking");
+
+/* The data path writes, user space reads. Size: loader (settings.scan_slots). */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct scanner);
+} scanners SEC(".maps");
+
+/* User space sets how the data path writes to `events`. */
+struct watch watch SEC(".data.watch");
+
+/* The data path alone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct watch_limit);
+} watch_limits SEC(".maps");
+
+/* The data path writes struct event, one reader takes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} events SEC(".maps");
+
 /* The data path writes and reads: verdicts of first fragments. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

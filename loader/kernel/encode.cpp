@@ -254,7 +254,7 @@ PrefixKey decode(const contract::listen_prefix& key) {
 }
 
 contract::listen_entry encode(const Answer& answer, std::uint8_t prefix_len) {
-    return {answer.listener, encode(answer.target), prefix_len};
+    return {answer.listener, encode(answer.target), prefix_len, 0, {}};
 }
 
 Answer decode(const contract::listen_entry& entry) {

@@ -134,9 +134,10 @@ Result<Fd> duplicate(int fd) {
 }  // namespace
 
 std::vector<std::string> table_names() {
-    return {"port_slots", "listeners",       "journal",         "listen_addrs",  "listen_prefixes",
-            "flows",      "local_hot",       "local_routes",    "fragments",     "port_counters",
-            "port_drops", "listener_counts", "reason_counters", "reject_limits", "forwarding"};
+    return {"port_slots",    "listeners",   "journal",         "listen_addrs",    "listen_prefixes", "guards",
+            "guard_sources", "guard_rates", "flows",           "local_hot",       "local_routes",    "fragments",
+            "port_counters", "port_drops",  "listener_counts", "reason_counters", "reject_limits",   "forwarding",
+            "blocks",        "blocking",    "scanners",        "watch",           "watch_limits",    "events"};
 }
 
 Result<LoadedObject> LoadedObject::load(const ObjectOptions& options) {
@@ -184,6 +185,9 @@ Result<std::uint64_t> map_memory(int map_fd) {
             break;
         case BPF_MAP_TYPE_LPM_TRIE:
             entry = info.key_size + info.value_size + trie_entry_overhead;
+            break;
+        case BPF_MAP_TYPE_RINGBUF:
+            entry = 1;  // its entries are bytes
             break;
         default:
             break;

@@ -22,7 +22,10 @@ namespace xdemux {
 namespace {
 
 constexpr std::size_t max_instance_name = 32;
-constexpr std::uint64_t default_rejects_per_second = 1000;                // per CPU
+constexpr std::uint64_t default_rejects_per_second = 1000;  // per CPU
+constexpr std::uint32_t most_scan_slots = 4096;
+constexpr std::uint32_t fewest_scan_slots = 256;
+constexpr std::uint64_t scan_memory = std::uint64_t{16} << 20;            // bytes, of all CPUs
 constexpr std::uint64_t shared_counters_from = std::uint64_t{256} << 20;  // bytes of both port counters, per CPU
 constexpr std::uint32_t smallest_listen_table = 65'536;
 constexpr std::uint32_t largest_table = 1U << 27;  // entries; beyond it the kernel's own sums overflow
@@ -119,11 +122,25 @@ Result<bool> counters_are_shared(const InstanceOptions& options) {
     return *cpus * (2 * std::uint64_t{contract::PORT_INDEXES} * sizeof(contract::traffic)) > shared_counters_from;
 }
 
+/// Slots for sources of scans: fewer where many CPUs each have theirs.
+Result<std::uint32_t> scan_slots() {
+    const auto cpus = possible_cpus();
+    if (!cpus) return fail(cpus.error());
+    std::uint32_t slots = most_scan_slots;
+    while (slots > fewest_scan_slots && *cpus * slots * sizeof(contract::scanner) > scan_memory)
+        slots /= 2;
+    return slots;
+}
+
 Result<contract::settings> new_settings(const InstanceOptions& options) {
     const auto cookie = netns_cookie();
     if (!cookie) return fail(cookie.error());
     const auto key = random_key();
     if (!key) return fail(key.error());
+    const auto hash_key = random_key();
+    if (!hash_key) return fail(hash_key.error());
+    const auto slots = scan_slots();
+    if (!slots) return fail(slots.error());
     const auto shared = counters_are_shared(options);
     if (!shared) return fail(shared.error());
     contract::settings settings{};
@@ -138,21 +155,22 @@ Result<contract::settings> new_settings(const InstanceOptions& options) {
     settings.netns_cookie = *cookie;
     settings.trace_key = *key;
     settings.rejects_per_second = default_rejects_per_second;
+    settings.hash_key = *hash_key;
+    settings.scan_slots = *slots;
     return settings;
 }
 
-Result<TableSizes> table_sizes(const InstanceOptions& options) {
+Result<TableSizes> table_sizes(const InstanceOptions& options, const contract::settings& settings) {
     for (const auto& [what, size] : {std::pair{"flows", options.flows}, std::pair{"listeners", options.listeners}}) {
         if (size >= 1 && size <= largest_table / 4) continue;
         return fail(ErrorKind::usage,
                     fmt::format("a table of {} {} is not possible; 1 to {} are", size, what, largest_table / 4));
     }
     const std::uint32_t derived = std::max(smallest_listen_table, options.listeners * 4);
-    return TableSizes{{"flows", options.flows},
-                      {"listeners", options.listeners},
-                      {"listener_counts", options.listeners + 1},
-                      {"listen_addrs", derived},
-                      {"listen_prefixes", derived}};
+    return TableSizes{
+        {"flows", options.flows},         {"listeners", options.listeners}, {"listener_counts", options.listeners + 1},
+        {"listen_addrs", derived},        {"listen_prefixes", derived},     {"guards", options.listeners},
+        {"scanners", settings.scan_slots}};
 }
 
 }  // namespace
@@ -207,7 +225,7 @@ Result<Instance> Instance::open_locked(PinDirectory pins, InstanceLock lock, Ver
 Result<Instance> Instance::create(PinDirectory pins, InstanceLock lock, const InstanceOptions& options) {
     const auto settings = new_settings(options);
     if (!settings) return fail(settings.error());
-    auto sizes = table_sizes(options);
+    auto sizes = table_sizes(options, *settings);
     if (!sizes) return fail(sizes.error());
     const auto object = LoadedObject::load({*settings, std::move(*sizes), {}, options.verifier_log});
     if (!object) return fail(object.error());

@@ -83,6 +83,8 @@ settings enforce(verdict closed, bool host) {
     settings.fallback = settings.rules;
     settings.rejects_per_second = 1000;
     settings.trace_key = 0x5eed'0f'7e57;
+    settings.hash_key = 0x5eed;
+    settings.scan_slots = 4096;
     return settings;
 }
 

@@ -16,8 +16,10 @@
 #include "support/testbed.h"
 
 // The skeleton names the types of the program's variables as C does.
+using xdemux::contract::blocking;
 using xdemux::contract::local_hot;
 using xdemux::contract::settings;
+using xdemux::contract::watch;
 #include "demux.skel.h"
 
 namespace xdemux::bench {
@@ -115,7 +117,7 @@ void Subject::change_slot(proto proto, std::uint16_t port, auto&& change) {
 void Subject::add_wildcard(const Listener& listener) {
     const std::uint32_t id = ++listeners_;
     if (listener.ifindex != 0)
-        put(skeleton_->maps.listen_addrs, key_of(listener, FAMILY_DUAL), listen_entry{id, TARGET_PASS, 0});
+        put(skeleton_->maps.listen_addrs, key_of(listener, FAMILY_DUAL), listen_entry{id, TARGET_PASS, 0, 0, {}});
     change_slot(listener.proto, listener.port, [&](port_slot& slot) {
         for (const auto family : {FAMILY_IPV4, FAMILY_IPV6}) {
             if (listener.ifindex != 0) {
@@ -133,7 +135,8 @@ void Subject::add_exact(const Listener& listener, std::string_view address) {
     const IpAddress ip = ip_address(address);
     listen_addr key = key_of(listener, family_of(ip));
     std::copy(ip.bytes.begin(), ip.bytes.end(), key.addr);
-    put(skeleton_->maps.listen_addrs, key, listen_entry{++listeners_, TARGET_PASS, static_cast<__u32>(8 * ip.size())});
+    put(skeleton_->maps.listen_addrs, key,
+        listen_entry{++listeners_, TARGET_PASS, static_cast<__u8>(8 * ip.size()), 0, {}});
     change_slot(listener.proto, listener.port, [&](port_slot& slot) {
         slot.hints[family_of(ip)] |= listener.ifindex != 0 ? HINT_EXACT_BOUND : HINT_EXACT;
     });
@@ -148,7 +151,7 @@ void Subject::add_prefix(const Listener& listener, std::string_view prefix, std:
     key.proto = static_cast<__u8>(listener.proto);
     key.family = static_cast<__u8>(family_of(ip));
     std::copy(ip.bytes.begin(), ip.bytes.end(), key.addr);
-    put(skeleton_->maps.listen_prefixes, key, listen_entry{++listeners_, TARGET_PASS, bits});
+    put(skeleton_->maps.listen_prefixes, key, listen_entry{++listeners_, TARGET_PASS, static_cast<__u8>(bits), 0, {}});
     change_slot(listener.proto, listener.port, [&](port_slot& slot) {
         slot.hints[family_of(ip)] |= listener.ifindex != 0 ? HINT_PREFIX_BOUND : HINT_PREFIX;
     });

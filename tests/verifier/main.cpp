@@ -14,8 +14,10 @@
 #include <xdemux/contract.h>
 
 // The skeleton names the types of the program's variables as C does.
+using xdemux::contract::blocking;
 using xdemux::contract::local_hot;
 using xdemux::contract::settings;
+using xdemux::contract::watch;
 #include "demux.skel.h"
 
 namespace {
@@ -46,6 +48,7 @@ void print_row(const contract::rules& rules, bool confirm) {
     chosen.fallback = rules;
     chosen.confirm_by_ns = confirm ? 1 : 0;
     chosen.rejects_per_second = 1000;
+    chosen.scan_slots = 4096;
     const unsigned instructions = verified_instructions(chosen);
     if (instructions == 0) {
         std::fprintf(stderr, "cannot load the program: %s\n", std::strerror(errno));

@@ -26,7 +26,7 @@ namespace xdemux::contract
 #endif
 
 /* Raised when a layout below changes: tools refuse the tables of another version. */
-XDEMUX_CONSTANT(CONTRACT_VERSION, 1);
+XDEMUX_CONSTANT(CONTRACT_VERSION, 2);
 
 XDEMUX_CONSTANT(NAME_SIZE, 16); /* a name and its terminating zero */
 XDEMUX_CONSTANT(ADDR_SIZE, 16);
@@ -111,12 +111,13 @@ enum reason {
  * `flows` is counted atomically by whoever adds or removes a flow.
  */
 enum slot_hint {
-	HINT_EXACT = 1,		  /* listeners on exact addresses */
-	HINT_EXACT_BOUND = 2,	  /* ... bound to a device */
-	HINT_PREFIX = 4,	  /* listeners on prefixes */
-	HINT_PREFIX_BOUND = 8,	  /* ... bound to a device */
-	HINT_WILDCARD_BOUND = 16, /* wildcard listeners bound to a device */
-	HINT_WILDCARD_DUAL = 32,  /* the answer in this slot is a dual-stack listener's */
+	HINT_EXACT = 1,		    /* listeners on exact addresses */
+	HINT_EXACT_BOUND = 2,	    /* ... bound to a device */
+	HINT_PREFIX = 4,	    /* listeners on prefixes */
+	HINT_PREFIX_BOUND = 8,	    /* ... bound to a device */
+	HINT_WILDCARD_BOUND = 16,   /* wildcard listeners bound to a device */
+	HINT_WILDCARD_DUAL = 32,    /* the answer in this slot is a dual-stack listener's */
+	HINT_WILDCARD_GUARDED = 64, /* the answer in this slot has a guard */
 };
 
 struct port_slot {
@@ -154,7 +155,8 @@ struct listener {
 	enum listener_state state;
 	__u8 prefix_len; /* bits; of an exact address all of them, of a wildcard 0 */
 	__u8 reuseport;
-	__u8 zero[2];
+	__u8 guarded; /* 1: it has a guard */
+	__u8 zero;
 	char name[16];
 	char dev[16]; /* the device's name when the listener was made, for people; ifindex counts */
 };
@@ -180,7 +182,9 @@ XDEMUX_ASSERT_LAYOUT(struct journal, 4);
 struct listen_entry {
 	__u32 listener;
 	enum target_kind target;
-	__u32 prefix_len; /* bits of the prefix that matched */
+	__u8 prefix_len; /* bits of the prefix that matched */
+	__u8 guarded;	 /* 1: the listener has a guard */
+	__u8 zero[2];
 };
 XDEMUX_ASSERT_LAYOUT(struct listen_entry, 12);
 
@@ -206,6 +210,136 @@ struct listen_prefix {
 	__u8 addr[16];
 };
 XDEMUX_ASSERT_LAYOUT(struct listen_prefix, 28);
+
+/*
+ * Map guards, hash by listener id: who may reach a listener. User space writes it before the
+ * listener's entries appear and after they are gone. A source that is not among the listener's
+ * prefixes is REASON_SOURCE_DENIED; one that sends faster than its rate is REASON_RATE_LIMITED.
+ */
+struct guard {
+	__u64 packet_ns; /* what a packet of one source costs: 1e9 / its packets per second; 0: no
+			  * rate
+			  */
+	__u64 burst_ns;	 /* how far a source may be ahead of its rate */
+	__u32 prefixes;	 /* how many of guard_sources are this listener's; 0: any source */
+	__u32 zero;
+};
+XDEMUX_ASSERT_LAYOUT(struct guard, 24);
+
+/* Key of guard_sources, longest-prefix trie: the sources that a listener admits. The fixed fields
+ * are its first 64 bits. */
+XDEMUX_CONSTANT(GUARD_SOURCE_FIXED_BITS, 64);
+struct guard_source {
+	__u32 prefixlen; /* GUARD_SOURCE_FIXED_BITS + bits of the address */
+	__u32 listener;
+	__u8 family;
+	__u8 zero[3];
+	__u8 addr[16];
+};
+XDEMUX_ASSERT_LAYOUT(struct guard_source, 28);
+
+struct guard_admits {
+	__u32 listener;
+};
+XDEMUX_ASSERT_LAYOUT(struct guard_admits, 4);
+
+/* Map guard_rates, LRU hash: how far each source of a listener with a rate has used it up. The data
+ * path writes. */
+struct guard_client {
+	__u8 addr[16];
+	__u32 listener;
+	__u8 family;
+	__u8 zero[3];
+};
+XDEMUX_ASSERT_LAYOUT(struct guard_client, 24);
+
+struct guard_rate {
+	__u64 paid_until_ns; /* theoretical arrival time of the generic cell rate algorithm (ITU-T
+				I.371) */
+};
+XDEMUX_ASSERT_LAYOUT(struct guard_rate, 8);
+
+/* Key of blocks, hash: sources that are blocked for a time. User space writes. */
+struct block_source {
+	__u8 addr[16];
+	__u8 family;
+	__u8 zero[3];
+};
+XDEMUX_ASSERT_LAYOUT(struct block_source, 20);
+
+struct block {
+	__u64 until_ns;
+};
+XDEMUX_ASSERT_LAYOUT(struct block, 8);
+
+/* Variable blocking: whether any source is blocked. User space sets it after the entries are in
+ * blocks; the data path clears it, by compare and swap, once it has passed. */
+struct blocking {
+	__u64 until_ns; /* the last of all blocks; 0: none */
+};
+XDEMUX_ASSERT_LAYOUT(struct blocking, 8);
+
+/*
+ * Map scanners, per CPU, array by a keyed hash of the source, settings.scan_slots large: who
+ * touched closed endpoints. A slot holds one source; another one that falls into it wears its
+ * credit down and takes its place at zero (Misra and Gries, 1982), so that memory is bounded and
+ * persistent sources stay. The data path writes, user space merges the CPUs.
+ */
+struct scanner {
+	__u8 addr[16];	  /* the source */
+	__u32 first_seen; /* CLOCK_MONOTONIC_COARSE in units of 2^30 ns */
+	__u32 last_seen;  /* 0: the slot is free */
+	__u32 packets;
+	__u8 family;
+	__u8 credit;
+	__u8 protocols; /* bits by enum proto */
+	__u8 tcp_flags; /* all that were seen */
+	/* Linear counting (Whang et al., 1990) of the closed endpoints by a hash of protocol,
+	 * address and port: all of them, one of 16, one of 256. */
+	__u64 endpoints[3];
+	__u64 addresses; /* ... of the local addresses */
+};
+XDEMUX_ASSERT_LAYOUT(struct scanner, 64);
+
+/* Variable watch: whether somebody reads `events`. The reader renews it; the data path clears it,
+ * by compare and swap, once it has passed. */
+struct watch {
+	__u64 until_ns; /* CLOCK_MONOTONIC_COARSE; 0: nobody */
+	__u64 event_ns; /* what an event costs each CPU: 1e9 / its events per second */
+	__u32 one_in;	/* sampling: one event of so many; 0 and 1: all */
+	__u32 zero;
+};
+XDEMUX_ASSERT_LAYOUT(struct watch, 24);
+
+/* Map watch_limits, per CPU, array of one: as reject_limits. */
+struct watch_limit {
+	__u64 paid_until_ns;
+	__u64 lost; /* events that were not sent: over the rate, or the ring was full */
+};
+XDEMUX_ASSERT_LAYOUT(struct watch_limit, 16);
+
+/* What ring buffer `events` carries: a packet that was, or in monitor mode would have been, dropped
+ * or rejected. */
+XDEMUX_CONSTANT(EVENT_FRAME_SIZE, 184);
+struct event {
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u32 frame_len;
+	__u32 captured_len; /* bytes of `frame` that are set */
+	__u32 ifindex;
+	__u32 listener; /* id, 0: none */
+	__u8 local_addr[16];
+	__u8 remote_addr[16];
+	__u16 local_port; /* as in struct trace */
+	__u16 remote_port;
+	__u8 proto;
+	__u8 family;
+	__u8 reason;
+	__u8 verdict;
+	__u8 action;
+	__u8 zero[7];
+	__u8 frame[184];
+};
+XDEMUX_ASSERT_LAYOUT(struct event, 256);
 
 /* Map flows: an exact 4-tuple of one protocol. Local is the packet's destination. */
 struct flow_key {
@@ -343,8 +477,11 @@ struct settings {
 	__u64 netns_cookie;	  /* the namespace that the instance belongs to (SO_NETNS_COOKIE) */
 	__u64 trace_key;	  /* random: who knows it may ask the program for a trace */
 	__u64 rejects_per_second; /* per CPU */
+	__u64 hash_key;		  /* random: nobody outside can aim at a slot of scanners */
+	__u32 scan_slots;	  /* of map scanners, a power of two; 0: scans are not recorded */
+	__u32 zero;
 };
-XDEMUX_ASSERT_LAYOUT(struct settings, 64);
+XDEMUX_ASSERT_LAYOUT(struct settings, 80);
 
 /*
  * What explain reads: metadata in front of the frame under BPF_PROG_TEST_RUN. Frames from a driver
@@ -364,6 +501,8 @@ enum stage {
 	STAGE_HOST = 512,
 	STAGE_ROUTE = 1024,
 	STAGE_FRAGMENT = 2048,
+	STAGE_GUARD = 4096,
+	STAGE_BLOCK = 8192,
 };
 
 struct trace {

@@ -15,8 +15,10 @@
 #include "support/testbed.h"
 
 // The skeleton names the types of the program's variables as C does.
+using xdemux::contract::blocking;
 using xdemux::contract::local_hot;
 using xdemux::contract::settings;
+using xdemux::contract::watch;
 #include "demux.skel.h"
 
 namespace xdemux::test {
@@ -227,7 +229,7 @@ void Program::add_wildcard(const Entry& entry, family family) {
         key.port = entry.port;
         key.proto = static_cast<__u8>(entry.proto);
         key.family = static_cast<__u8>(family);
-        put(skeleton_->maps.listen_addrs, key, listen_entry{entry.id, entry.target, 0});
+        put(skeleton_->maps.listen_addrs, key, listen_entry{entry.id, entry.target, 0, 0, {}});
     }
     change_slot(entry.proto, entry.port, [&](port_slot& slot) {
         for (const auto of : {FAMILY_IPV4, FAMILY_IPV6}) {
@@ -256,7 +258,7 @@ void Program::add_exact(const Entry& entry, std::string_view address) {
     key.proto = static_cast<__u8>(entry.proto);
     key.family = static_cast<__u8>(family_of(ip));
     put(skeleton_->maps.listen_addrs, key,
-        listen_entry{entry.id, entry.target, static_cast<__u32>(ip.ipv6 ? 128 : 32)});
+        listen_entry{entry.id, entry.target, static_cast<__u8>(ip.ipv6 ? 128 : 32), 0, {}});
     change_slot(entry.proto, entry.port, [&](port_slot& slot) {
         slot.hints[family_of(ip)] |= entry.ifindex != 0 ? HINT_EXACT_BOUND : HINT_EXACT;
     });
@@ -271,7 +273,7 @@ void Program::add_prefix(const Entry& entry, std::string_view prefix, std::uint3
     key.proto = static_cast<__u8>(entry.proto);
     key.family = static_cast<__u8>(family_of(ip));
     std::memcpy(key.addr, ip.bytes.data(), sizeof(key.addr));
-    put(skeleton_->maps.listen_prefixes, key, listen_entry{entry.id, entry.target, bits});
+    put(skeleton_->maps.listen_prefixes, key, listen_entry{entry.id, entry.target, static_cast<__u8>(bits), 0, {}});
     change_slot(entry.proto, entry.port, [&](port_slot& slot) {
         slot.hints[family_of(ip)] |= entry.ifindex != 0 ? HINT_PREFIX_BOUND : HINT_PREFIX;
     });
