@@ -15,6 +15,7 @@
 struct frame {
 	void *data;
 	void *end;
+	__u32 sure; /* bytes that were seen to be there; a constant where it shall save a test */
 };
 
 static __always_inline struct frame frame_of(const struct xdp_md *ctx)
@@ -27,11 +28,23 @@ static __always_inline struct frame frame_of(const struct xdp_md *ctx)
 	return f;
 }
 
+/* One test for all that is read at constant offsets below `len`; false when the frame is shorter.
+ */
+static __always_inline int frame_reaches(struct frame *f, __u32 len)
+{
+	if (f->data + len > f->end)
+		return 0;
+	f->sure = len;
+	return 1;
+}
+
 /* `size` bytes at `offset` that are there to be read and written, or NULL. */
 static __always_inline void *frame_at(const struct frame *f, __u32 offset, __u32 size)
 {
 	void *at;
 
+	if (__builtin_constant_p(offset + size <= f->sure) && offset + size <= f->sure)
+		return f->data + offset;
 	/* What the compiler knows of an offset, older verifiers forget when it is spilled: test it.
 	 */
 	if (!__builtin_constant_p(offset)) {

@@ -6,13 +6,17 @@
 #ifndef XDEMUX_FULL_LANE_H
 #define XDEMUX_FULL_LANE_H
 
+#include "block.h"
 #include "count.h"
+#include "event.h"
 #include "flow.h"
 #include "fragment.h"
+#include "guard.h"
 #include "listener.h"
 #include "parse.h"
 #include "portless.h"
 #include "reject.h"
+#include "scan.h"
 #include "settle.h"
 #include "trace.h"
 
@@ -40,12 +44,38 @@ static __always_inline int match_entry(struct xdp_md *ctx, const struct packet *
 	return p->dst_port && find_listener(ctx, p, o);
 }
 
+/* What stands between a source and what it reached: a block of the source, a listener's guard. A
+ * flow is past both. */
+static __always_inline int is_refused(struct xdp_md *ctx, const struct packet *p, struct outcome *o)
+{
+	__u32 refusal = REASON_UNDECIDED;
+
+	if (o->local && blocking.until_ns) {
+		o->asked |= STAGE_BLOCK;
+		if (is_blocked(ctx, p))
+			refusal = REASON_SOURCE_BLOCKED;
+	}
+	if (o->guarded && !refusal) {
+		o->asked |= STAGE_GUARD;
+		refusal = ask_guard(p, o->listener);
+	}
+	if (!refusal)
+		return 0;
+	o->answered |= refusal == REASON_SOURCE_BLOCKED ? STAGE_BLOCK : STAGE_GUARD;
+	o->reason = refusal;
+	return 1;
+}
+
 /* A TCP or UDP packet with ports. */
 static __always_inline void settle_ports(struct xdp_md *ctx, const struct packet *p,
 					 const struct rules *rules, struct outcome *o)
 {
+	int matched = match_entry(ctx, p, o);
+
 	o->counted = 1;
-	if (match_entry(ctx, p, o))
+	if (is_refused(ctx, p, o))
+		o->verdict = VERDICT_DROP;
+	else if (matched)
 		o->verdict = verdict_of(o->target);
 	else if (o->local)
 		settle_closed(ctx, p, rules, o);
@@ -63,35 +93,19 @@ static __always_inline void settle_ports(struct xdp_md *ctx, const struct packet
 static __always_inline int act(struct xdp_md *ctx, const struct packet *p,
 			       const struct rules *rules, struct outcome *o)
 {
-	if (rules->mode == MODE_MONITOR)
-		return XDP_PASS;
-	if (o->verdict == VERDICT_REJECT && !p->traced &&
-	    !(reject_allowed() && make_answer(ctx, p)))
+	if (o->verdict == VERDICT_REJECT && rules->mode == MODE_ENFORCE && !p->traced &&
+	    !reject_allowed())
 		o->verdict = VERDICT_DROP;
-	o->action = o->verdict;
-	if (o->verdict == VERDICT_REJECT)
+	if (rules->mode == MODE_ENFORCE)
+		o->action = o->verdict;
+	/* Before the answer is made in the packet's place. */
+	if (o->verdict != VERDICT_PASS && watch.until_ns && !p->traced)
+		tell_event(ctx, p, o);
+	if (o->action == VERDICT_REJECT && !p->traced && !make_answer(ctx, p))
+		o->verdict = o->action = VERDICT_DROP;
+	if (o->action == VERDICT_REJECT)
 		return XDP_TX;
-	return o->verdict == VERDICT_DROP ? XDP_DROP : XDP_PASS;
-}
-
-static __always_inline enum reason parse_frame(struct xdp_md *ctx, struct packet *p)
-{
-	enum reason reason;
-	__be16 ethertype;
-
-	reason = parse_ethernet(ctx, p, &ethertype);
-	if (reason != REASON_UNDECIDED)
-		return reason;
-	if (ethertype == bpf_htons(ETH_P_IP)) {
-		p->family = FAMILY_IPV4;
-		reason = parse_ipv4(ctx, p);
-	} else if (ethertype == bpf_htons(ETH_P_IPV6)) {
-		p->family = FAMILY_IPV6;
-		reason = parse_ipv6(ctx, p);
-	} else {
-		return parse_ends(ctx, p, REASON_NOT_IP);
-	}
-	return reason ? reason : parse_transport(ctx, p);
+	return o->action == VERDICT_DROP ? XDP_DROP : XDP_PASS;
 }
 
 __noinline int full_lane(struct xdp_md *ctx)
@@ -110,6 +124,8 @@ __noinline int full_lane(struct xdp_md *ctx)
 	} else {
 		settle_portless(ctx, &p, &o);
 	}
+	if (o.reason == REASON_CLOSED)
+		record_closed(ctx, &p);
 	action = act(ctx, &p, &rules, &o);
 	count(&p, &o);
 	if (p.traced)

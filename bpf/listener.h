@@ -59,6 +59,7 @@ static __always_inline int answered_by(struct outcome *o, const struct listen_en
 	o->listener = entry->listener;
 	o->target = entry->target;
 	o->prefix_len = entry->prefix_len;
+	o->guarded = entry->guarded;
 	return 1;
 }
 
@@ -110,6 +111,7 @@ static __always_inline int match_wildcard(const struct packet *p, const struct p
 	o->reason = REASON_LISTENER_WILDCARD;
 	o->listener = slot->listener[p->family & 1];
 	o->target = target;
+	o->guarded = !!(hints & HINT_WILDCARD_GUARDED);
 	return 1;
 }
 
@@ -170,7 +172,8 @@ static __always_inline int match_slot(const struct packet *p, const struct port_
  * wildcards alone. */
 static __always_inline int slot_asks_more(const struct packet *p, const struct port_slot *slot)
 {
-	return slot->hints[p->family & 1] & (HINTS_NAMED | HINT_WILDCARD_BOUND);
+	return slot->hints[p->family & 1] &
+	       (HINTS_NAMED | HINT_WILDCARD_BOUND | HINT_WILDCARD_GUARDED);
 }
 
 static __always_inline int slot_is_empty(const struct packet *p, const struct port_slot *slot)

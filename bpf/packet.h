@@ -56,7 +56,8 @@ struct outcome {
 	__u32 named;   /* 1: a flow, or a listener on an address or prefix, matched */
 	__u32 counted; /* 1: a packet to a port of this host, for the port counters */
 	__u32 prefix_len;
-	__u32 asked; /* enum stage, for explain */
+	__u32 guarded; /* 1: the listener has a guard */
+	__u32 asked;   /* enum stage, for explain */
 	__u32 answered;
 };
 

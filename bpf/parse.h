@@ -92,4 +92,32 @@ static __always_inline enum reason parse_ethernet(struct xdp_md *ctx, struct pac
 	return REASON_UNDECIDED;
 }
 
+static __always_inline enum reason parse_network(struct xdp_md *ctx, struct packet *p,
+						 __be16 ethertype)
+{
+	struct frame f = frame_of(ctx);
+	enum reason reason;
+
+	if (ethertype == bpf_htons(ETH_P_IP)) {
+		p->family = FAMILY_IPV4;
+		return parse_ipv4(ctx, &f, p);
+	}
+	if (ethertype != bpf_htons(ETH_P_IPV6))
+		return parse_ends(ctx, p, REASON_NOT_IP);
+	p->family = FAMILY_IPV6;
+	reason = parse_ipv6(ctx, &f, p);
+	return reason ? reason : skip_extensions(ctx, p);
+}
+
+static __always_inline enum reason parse_frame(struct xdp_md *ctx, struct packet *p)
+{
+	enum reason reason;
+	__be16 ethertype;
+
+	reason = parse_ethernet(ctx, p, &ethertype);
+	if (!reason)
+		reason = parse_network(ctx, p, ethertype);
+	return reason ? reason : parse_transport(ctx, p);
+}
+
 #endif

@@ -54,10 +54,10 @@ static __always_inline enum reason bad_ip(struct xdp_md *ctx, struct packet *p, 
 	return reason;
 }
 
-static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, struct packet *p)
+static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, const struct frame *f,
+					      struct packet *p)
 {
-	struct frame f = frame_of(ctx);
-	const struct iphdr *ip = frame_at(&f, p->l3_offset, sizeof(*ip));
+	const struct iphdr *ip = frame_at(f, p->l3_offset, sizeof(*ip));
 	__u32 header_len, total_len, offset;
 
 	if (!ip)
@@ -66,7 +66,7 @@ static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, struct packet 
 	total_len = bpf_ntohs(ip->tot_len);
 	if (*(const __u8 *)ip >> 4 != 4 || header_len < sizeof(*ip) || total_len < header_len)
 		return bad_ip(ctx, p, REASON_BAD_IPV4);
-	if (!measure(ctx, &f, p, total_len))
+	if (!measure(ctx, f, p, total_len))
 		return bad_ip(ctx, p, REASON_BAD_IPV4);
 	p->src4 = ip->saddr;
 	p->dst4 = ip->daddr;
@@ -190,14 +190,15 @@ static __always_inline enum reason skip_extensions(struct xdp_md *ctx, struct pa
 	return reason;
 }
 
-static __always_inline enum reason parse_ipv6(struct xdp_md *ctx, struct packet *p)
+/* Up to the extension headers. */
+static __always_inline enum reason parse_ipv6(struct xdp_md *ctx, const struct frame *f,
+					      struct packet *p)
 {
-	struct frame f = frame_of(ctx);
-	const struct ipv6hdr *ip = frame_at(&f, p->l3_offset, sizeof(*ip));
+	const struct ipv6hdr *ip = frame_at(f, p->l3_offset, sizeof(*ip));
 
 	if (!ip || *(const __u8 *)ip >> 4 != 6)
 		return bad_ip(ctx, p, REASON_BAD_IPV6);
-	if (!measure(ctx, &f, p, sizeof(*ip) + bpf_ntohs(ip->payload_len)))
+	if (!measure(ctx, f, p, sizeof(*ip) + bpf_ntohs(ip->payload_len)))
 		return bad_ip(ctx, p, REASON_BAD_IPV6);
 	/* A jumbogram (RFC 2675): its length is elsewhere, Linux may deliver it. */
 	if (!ip->payload_len && ip->nexthdr == IPPROTO_HOPOPTS)
@@ -206,7 +207,7 @@ static __always_inline enum reason parse_ipv6(struct xdp_md *ctx, struct packet 
 	copy_halves(p->dst6, &ip->daddr);
 	p->l4_offset = p->l3_offset + sizeof(*ip);
 	p->protocol = ip->nexthdr;
-	return skip_extensions(ctx, p);
+	return REASON_UNDECIDED;
 }
 
 #endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Sources that are blocked for a time. What lives stays: a flow, and a connection of the host's own
+ * sockets, whichever side began it.
+ */
+#ifndef XDEMUX_BLOCK_H
+#define XDEMUX_BLOCK_H
+
+#include "host.h"
+#include "maps.h"
+#include "packet.h"
+
+/* Once all blocks have passed, the first to see it puts the program back on its fast lane; a block
+ * that is set in the same moment makes the swap fail. */
+static __always_inline int has_blocks(void)
+{
+	__u64 until = blocking.until_ns;
+
+	if (!until)
+		return 0;
+	if (bpf_ktime_get_coarse_ns() <= until)
+		return 1;
+	__sync_val_compare_and_swap(&blocking.until_ns, until, 0);
+	return 0;
+}
+
+static __always_inline int is_blocked_source(const struct packet *p)
+{
+	struct block_source key = {
+		.family = p->family,
+	};
+	const struct block *block;
+
+	copy_src(key.addr, p);
+	block = bpf_map_lookup_elem(&blocks, &key);
+	return block && bpf_ktime_get_coarse_ns() <= block->until_ns;
+}
+
+/* For a packet without a flow, to this host. A global function: the look-ups' keys stay off the
+ * lane's stack. */
+__noinline int is_blocked(struct xdp_md *ctx, const struct packet *p)
+{
+	return p && has_blocks() && is_blocked_source(p) && !host_has_connection(ctx, p);
+}
+
+#endif
