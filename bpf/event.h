@@ -42,10 +42,12 @@ static __always_inline int may_tell(struct watch_limit *limit, __u64 now)
 static __always_inline void fill_event(struct xdp_md *ctx, const struct packet *p,
 				       const struct outcome *o, struct event *e)
 {
-	__u32 len = p->frame_len;
+	__u32 last =
+		p->frame_len - 1; /* counted from zero, so that no verifier sees an empty read */
 
-	if (len > EVENT_FRAME_SIZE)
-		len = EVENT_FRAME_SIZE;
+	barrier_var(last);
+	if (last > EVENT_FRAME_SIZE - 1)
+		last = EVENT_FRAME_SIZE - 1;
 	e->frame_len = p->frame_len;
 	e->captured_len = 0;
 	e->ifindex = ctx->ingress_ifindex;
@@ -62,9 +64,8 @@ static __always_inline void fill_event(struct xdp_md *ctx, const struct packet *
 	e->verdict = o->verdict;
 	e->action = o->action;
 	__builtin_memset(e->zero, 0, sizeof(e->zero));
-	barrier_var(len);
-	if (len && len <= EVENT_FRAME_SIZE && !bpf_xdp_load_bytes(ctx, 0, e->frame, len))
-		e->captured_len = len;
+	if (!bpf_xdp_load_bytes(ctx, 0, e->frame, last + 1))
+		e->captured_len = last + 1;
 }
 
 /* A global function: off every common path. */

@@ -29,7 +29,9 @@ static __always_inline int conclude(const struct packet *p, enum reason reason,
 	struct outcome o = {
 		.reason = reason,
 		.verdict = verdict,
-		.action = settings.rules.mode == MODE_ENFORCE ? verdict : VERDICT_PASS,
+		.action = verdict != VERDICT_PASS && settings.rules.mode == MODE_ENFORCE
+				  ? verdict
+				  : VERDICT_PASS,
 		.listener = listener,
 		.counted = 1,
 	};

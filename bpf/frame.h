@@ -43,8 +43,11 @@ static __always_inline void *frame_at(const struct frame *f, __u32 offset, __u32
 {
 	void *at;
 
-	if (__builtin_constant_p(offset + size <= f->sure) && offset + size <= f->sure)
-		return f->data + offset;
+	if (__builtin_constant_p(offset + size <= f->sure) && offset + size <= f->sure) {
+		at = f->data + offset;
+		__builtin_assume(at != NULL);
+		return at;
+	}
 	/* What the compiler knows of an offset, older verifiers forget when it is spilled: test it.
 	 */
 	if (!__builtin_constant_p(offset)) {

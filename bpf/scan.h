@@ -25,15 +25,13 @@ struct touch {
 	__u8 zero[2];
 };
 
-/* The finalizer of splitmix64 (Steele et al., 2014) over both halves: the key makes it hard to
- * aim. */
+/* Keyed, in its upper bits well mixed: multiply, fold, multiply (Thorup, 2015). */
 static __always_inline __u64 hash_addr(const __u64 addr[2], __u64 more)
 {
-	__u64 h = (addr[0] ^ settings.hash_key) * 0x9e3779b97f4a7c15ull ^ addr[1] ^ more;
+	__u64 h = (addr[0] ^ more) * settings.hash_key;
 
-	h = (h ^ h >> 30) * 0xbf58476d1ce4e5b9ull;
-	h = (h ^ h >> 27) * 0x94d049bb133111ebull;
-	return h ^ h >> 31;
+	h = ((h ^ h >> 32) + addr[1]) * 0x9e3779b97f4a7c15ull;
+	return h ^ h >> 32;
 }
 
 static __always_inline int is_scanner(const struct scanner *s, const struct touch *t)
@@ -68,19 +66,19 @@ static __always_inline int take_slot(struct scanner *s, const struct touch *t, _
 static __always_inline void mark(struct scanner *s, const struct touch *t)
 {
 	__u64 endpoint = hash_addr(t->dst, (__u64)(t->endpoint + 1) << 32),
-	      bit = 1ull << (endpoint & 63);
+	      bit = 1ull << (endpoint >> 58);
 
 	s->endpoints[0] |= bit;
-	if (!(endpoint >> 6 & 15))
+	if (!(endpoint >> 54 & 15))
 		s->endpoints[1] |= bit;
-	if (!(endpoint >> 6 & 255))
+	if (!(endpoint >> 50 & 255))
 		s->endpoints[2] |= bit;
-	s->addresses |= 1ull << (hash_addr(t->dst, 0) & 63);
+	s->addresses |= 1ull << (hash_addr(t->dst, 0) >> 58);
 }
 
 static __always_inline void note_touch(const struct touch *t)
 {
-	__u32 slot = hash_addr(t->src, t->family) & (settings.scan_slots - 1);
+	__u32 slot = hash_addr(t->src, t->family) >> 32 & (settings.scan_slots - 1);
 	struct scanner *s = bpf_map_lookup_elem(&scanners, &slot);
 	__u32 now = (bpf_ktime_get_coarse_ns() >> 30) + 1;
 
