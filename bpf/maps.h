@@ -125,6 +125,14 @@ struct {
 	__type(value, struct scanner);
 } scanners SEC(".maps");
 
+/* The data path writes, user space reads what was skipped. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scan_budget);
+} scan_budgets SEC(".maps");
+
 /* User space sets how the data path writes to `events`. */
 struct watch watch SEC(".data.watch");
 

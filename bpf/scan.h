@@ -131,10 +131,31 @@ __noinline int record_scan(struct xdp_md *ctx, __u32 l3_offset, __u32 family, __
 	return 0;
 }
 
+static __always_inline int may_note(void)
+{
+	__u64 now = bpf_jiffies64();
+	struct scan_budget *budget;
+	__u32 zero = 0;
+
+	budget = bpf_map_lookup_elem(&scan_budgets, &zero);
+	if (!budget)
+		return 0;
+	if (budget->jiffies != now) {
+		budget->jiffies = now;
+		budget->touches = 0;
+	}
+	if (budget->touches >= SCAN_TOUCHES_MAX) {
+		budget->skipped++;
+		return 0;
+	}
+	budget->touches++;
+	return 1;
+}
+
 /* Before the packet is answered, for the answer is made in its place. */
 static __always_inline void record_closed(struct xdp_md *ctx, const struct packet *p)
 {
-	if (settings.scan_slots && !p->traced)
+	if (settings.scan_slots && !p->traced && may_note())
 		record_scan(ctx, p->l3_offset, p->family, port_index(p, p->dst_port), p->tcp_flags);
 }
 

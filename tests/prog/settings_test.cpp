@@ -103,6 +103,7 @@ TEST_F(Maps, HaveTheSizesOfTheContract) {
         {"guard_rates", {sizeof(contract::guard_client), sizeof(contract::guard_rate)}},
         {"blocks", {sizeof(contract::block_source), sizeof(contract::block)}},
         {"scanners", {4, sizeof(contract::scanner)}},
+        {"scan_budgets", {4, sizeof(contract::scan_budget)}},
         {"watch_limits", {4, sizeof(contract::watch_limit)}},
         {".data.blocking", {4, sizeof(contract::blocking)}},
         {".data.watch", {4, sizeof(contract::watch)}},

@@ -301,6 +301,19 @@ struct scanner {
 };
 XDEMUX_ASSERT_LAYOUT(struct scanner, 64);
 
+/*
+ * Map scan_budgets, per CPU, array of one: a flood shall not pay for its evidence. Of the packets
+ * to closed endpoints in one jiffy the first SCAN_TOUCHES_MAX are noted, the others only counted
+ * here.
+ */
+XDEMUX_CONSTANT(SCAN_TOUCHES_MAX, 1024);
+struct scan_budget {
+	__u64 jiffies;
+	__u64 touches; /* noted in that jiffy */
+	__u64 skipped;
+};
+XDEMUX_ASSERT_LAYOUT(struct scan_budget, 24);
+
 /* Variable watch: whether somebody reads `events`. The reader renews it; the data path clears it,
  * by compare and swap, once it has passed. */
 struct watch {
