@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "bench.h"
 
+#include <optional>
 #include <stdexcept>
 
 #include <fmt/format.h>
 #include <linux/bpf.h>
 
+#include "crowd.h"
 #include "support/testbed.h"
 
 namespace xdemux::bench {
@@ -73,10 +75,16 @@ std::vector<Line> run(Timer& timer, const std::vector<Scenario>& scenarios, cons
     for (const Scenario& scenario : scenarios)
         steps += scenario.rows.size() * effort.rounds;
     std::vector<Line> lines;
-    for (const Scenario& scenario : scenarios)
+    std::optional<Crowd> crowd;
+    for (const Scenario& scenario : scenarios) {
+        if (!crowd || crowd->count() != scenario.crowd) {
+            crowd.reset();
+            crowd.emplace(scenario.crowd);
+        }
         for (Line& line :
              run_scenario(timer, scenario, effort, [&](std::string_view what) { progress(what, done++, steps); }))
             lines.push_back(std::move(line));
+    }
     return lines;
 }
 

@@ -23,6 +23,7 @@ constexpr std::uint16_t exact_port = 1001, prefix_port = 1002, bound_port = 1003
 constexpr std::uint16_t closed_port = 9;
 constexpr std::uint16_t peer_port = 40000;
 constexpr std::uint32_t thousand_flows = 1000;
+constexpr std::uint32_t hundred_thousand = 100'000;
 constexpr std::uint16_t vlan_id = 7;
 
 using Random = std::mt19937;
@@ -150,26 +151,36 @@ Scenario closed_by_table() {
     return scenario;
 }
 
-Scenario closed_by_kernel(bool forwards) {
-    const std::string where = forwards ? ", forwarding" : "";
+Scenario closed_by_kernel(bool forwards, std::uint32_t crowd) {
+    const std::string where = std::string(forwards ? ", forwarding" : "") + (crowd != 0 ? ", 100k sockets" : "");
+    const double goal = forwards ? 60 : 27;
     Scenario scenario;
     scenario.settings = enforce(VERDICT_DROP, true);
     scenario.forwards = forwards;
-    const Packet fixed = syn4(peer_port, closed_port);
-    scenario.rows = {
-        {"closed port, host mode" + where + ", fixed", {fixed}, REASON_CLOSED, VERDICT_DROP, forwards ? 60 : 27},
-        {"closed ports, host mode" + where + ", scan", scan(), REASON_CLOSED, VERDICT_DROP, {}},
+    scenario.crowd = crowd;
+    const auto row = [&](const std::string& name, std::vector<Packet> packets, std::optional<double> wanted) {
+        scenario.rows.push_back({name, std::move(packets), REASON_CLOSED, VERDICT_DROP, wanted});
     };
+    row("closed port, host mode" + where + ", fixed", {syn4(peer_port, closed_port)}, goal);
+    row("closed UDP port, host mode" + where + ", fixed", {udp4(peer_port, closed_port)}, goal);
+    row("closed ports, host mode" + where + ", scan", scan(), {});
     return scenario;
 }
 
 }  // namespace
 
-// The largest tables belong last: the kernel frees them in the background, to the cost of whoever is timed next.
+// The largest tables belong last: the kernel frees them in the background, to the cost of whoever is timed next. So do
+// the sockets.
 std::vector<Scenario> scenarios(std::uint32_t ifindex) {
     return {
-        listeners(ifindex),     all_ports(), flows("1k", thousand_flows), closed_by_table(), closed_by_kernel(false),
-        closed_by_kernel(true),
+        listeners(ifindex),
+        all_ports(),
+        flows("1k", thousand_flows),
+        closed_by_table(),
+        closed_by_kernel(false, 0),
+        closed_by_kernel(true, 0),
+        closed_by_kernel(false, hundred_thousand),
+        closed_by_kernel(true, hundred_thousand),
     };
 }
 

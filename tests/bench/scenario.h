@@ -23,7 +23,7 @@ struct Row {
     std::vector<test::Packet> packets;
     contract::reason reason = contract::REASON_UNDECIDED;  ///< of every packet
     contract::verdict verdict = contract::VERDICT_PASS;    ///< of every packet, carried out
-    std::optional<double> goal;                            ///< ns over the baseline (issue 2)
+    std::optional<double> goal;                            ///< ns over the baseline (issues 2 and 4)
     mix_peers peers{};                                     ///< with a count, the senders of the packets drawn
 
     [[nodiscard]] bool drawn() const { return packets.size() > 1 || peers.count != 0; }
@@ -33,6 +33,7 @@ struct Scenario {
     contract::settings settings{};
     bool forwards = false;  ///< the interface that the packets arrive on
     std::uint32_t flow_capacity = 0;
+    std::uint32_t crowd = 0;  ///< sockets of each protocol that the host has besides (crowd.h)
     std::function<void(Subject&)> fill;
     std::vector<Row> rows;
 };
