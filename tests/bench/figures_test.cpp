@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "flood.h"
 #include "report.h"
 #include "statistics.h"
 
@@ -59,6 +60,19 @@ TEST(Json, HasTheContractsMembersAndNullWhereNoGoalIsSet) {
               R"({"schema":1,"benchmarks":[)"
               R"({"name":"a row","ns":8.51,"over_baseline_ns":2.51,"ratio":1.42,"goal":3.0,"met":true},)"
               R"({"name":"a row","ns":14.0,"over_baseline_ns":8.0,"ratio":2.33,"goal":null,"met":null}]})");
+}
+
+TEST(Flood, TellsPacketsASecondAndTheShareLeftToTheFlow) {
+    // 250 ns a packet where dropping alone takes 100; a kilobyte in 5,000 ns that takes 4,000 alone.
+    const FloodLine line{"UDP flood, xdemux", figures_of({{100, 250}}), figures_of({{4000, 5000}})};
+    EXPECT_EQ(render_flood({line}),
+              "NAME                     NS      MPPS  LEFT TO IPERF3\n"
+              "UDP flood, xdemux     250.0      4.00            80 %\n");
+    const auto document = nlohmann::ordered_json::parse(render_json(lines_of({line})));
+    EXPECT_EQ(document["benchmarks"].dump(),
+              R"([{"name":"UDP flood, xdemux: a packet","ns":250.0,"over_baseline_ns":150.0,"ratio":2.5,)"
+              R"("goal":null,"met":null},{"name":"UDP flood, xdemux: a kilobyte of iperf3 beside it",)"
+              R"("ns":5000.0,"over_baseline_ns":1000.0,"ratio":1.25,"goal":null,"met":null}])");
 }
 
 }  // namespace

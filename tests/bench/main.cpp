@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The command line of the bench. It alone prints and exits.
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "flood.h"
 #include "host_sockets.h"
 #include "report.h"
 #include "support/testbed.h"
@@ -28,7 +30,8 @@ constexpr int skipped = 77;   // SKIP_RETURN_CODE in CMakeLists.txt
 
 struct Options {
     Effort effort;
-    bool json = false, verbose = false, quick = false;
+    FloodEffort flood_effort;
+    bool json = false, verbose = false, quick = false, flood = false;
 };
 
 Options parse(CLI::App& app, int argc, char** argv) {
@@ -39,8 +42,11 @@ Options parse(CLI::App& app, int argc, char** argv) {
         ->capture_default_str();
     app.add_flag("--quick", options.quick, "few and short rounds: a check rather than a measurement");
     app.add_flag("--verbose", options.verbose, "with the baseline, and the difference of the fastest rounds");
+    app.add_flag("--flood", options.flood, "a flood of closed ports on a veth, with and without xdemux, instead");
     app.parse(argc, argv);
+    if (app.count("--rounds") != 0) options.flood_effort.rounds = options.effort.rounds;
     if (options.quick) {
+        options.flood_effort = {1, std::chrono::milliseconds(100), std::chrono::seconds(1)};
         options.effort.repeats = quick_repeats;
         if (app.count("--rounds") == 0) options.effort.rounds = fewest_rounds;
     }
@@ -66,11 +72,21 @@ void warn_of_load() {
                  load);
 }
 
+std::string measure_flood(const Options& options) {
+    const auto lines = run_flood(options.flood_effort, [](std::string_view what) {
+        if (::isatty(STDERR_FILENO) != 0)
+            std::fprintf(stderr, "\r\033[K%.*s", static_cast<int>(what.size()), what.data());
+    });
+    hide_progress();
+    return options.json ? render_json(lines_of(lines)) : render_flood(lines);
+}
+
 std::string measure(const Options& options) {
     // So that other work of this machine takes the CPU away less often; it is only a wish.
     ::setpriority(PRIO_PROCESS, 0, -20);
     warn_of_load();
     const auto sockets = open_host_sockets();
+    if (options.flood) return measure_flood(options);
     const std::uint32_t ifindex = test::Testbed::get().ifindex();
     Timer timer(ifindex);
     const std::vector<Line> lines = run(timer, scenarios(ifindex), options.effort, show_progress);

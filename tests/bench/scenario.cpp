@@ -77,18 +77,6 @@ std::vector<Packet> scan() {
     return packets;
 }
 
-settings enforce(verdict closed, bool host) {
-    contract::settings settings{};
-    settings.contract = CONTRACT_VERSION;
-    settings.rules = {MODE_ENFORCE, closed, host ? 1U : 0U};
-    settings.fallback = settings.rules;
-    settings.rejects_per_second = 1000;
-    settings.trace_key = 0x5eed'0f'7e57;
-    settings.hash_key = 0x5eed;
-    settings.scan_slots = 4096;
-    return settings;
-}
-
 Scenario listeners(std::uint32_t ifindex) {
     Scenario scenario;
     scenario.settings = enforce(VERDICT_DROP, true);
@@ -168,6 +156,18 @@ Scenario closed_by_kernel(bool forwards, std::uint32_t crowd) {
 }
 
 }  // namespace
+
+settings enforce(verdict closed, bool host) {
+    contract::settings settings{};
+    settings.contract = CONTRACT_VERSION;
+    settings.rules = {MODE_ENFORCE, closed, host ? 1U : 0U};
+    settings.fallback = settings.rules;
+    settings.rejects_per_second = 1000;
+    settings.trace_key = 0x5eed'0f'7e57;
+    settings.hash_key = 0x5eed;
+    settings.scan_slots = 4096;
+    return settings;
+}
 
 // The largest tables belong last: the kernel frees them in the background, to the cost of whoever is timed next. So do
 // the sockets.

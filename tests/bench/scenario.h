@@ -38,6 +38,9 @@ struct Scenario {
     std::vector<Row> rows;
 };
 
+/// Enforce mode. `host`: the host's sockets are asked.
+contract::settings enforce(contract::verdict closed, bool host);
+
 /// `ifindex`: the device that packets arrive on. The host's sockets are those of host_ports.
 std::vector<Scenario> scenarios(std::uint32_t ifindex);
 
