@@ -66,9 +66,8 @@ static __always_inline int is_within_rate(const struct packet *p, __u32 listener
 }
 
 /*
- * REASON_UNDECIDED where the guard admits the packet, else the reason why not. A guard that is not
- * there is one that goes with its listener this moment: no restriction. A global function: its keys
- * stay off the lane's stack.
+ * REASON_UNDECIDED where the guard admits the packet, else the reason why not. A guard that is all
+ * zero restricts nothing. A global function: its keys stay off the lane's stack.
  */
 __noinline int ask_guard(const struct packet *p, __u32 listener)
 {

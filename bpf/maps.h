@@ -82,14 +82,13 @@ struct {
 /* User space writes, the data path reads where a listener is guarded. Key: listener id. Size:
  * loader. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 16384);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 16385);
 	__type(key, __u32);
 	__type(value, struct guard);
 } guards SEC(".maps");
 
-/* User space writes, the data path reads where a guard has prefixes. */
+/* User space writes, the data path reads where a guard has prefixes. Size: loader. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -2,6 +2,7 @@
 #include "commands/listener.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include <xdemux/ops/listeners.h>
 #include <xdemux/ops/snapshot.h>
 #include <xdemux/policy/batch.h>
+#include <xdemux/policy/guard.h>
 
 #include "commands/command_line.h"
 #include "commands/options.h"
@@ -25,6 +27,10 @@ struct ListenerArguments {
     std::string target;
     std::string device;
     std::string name;
+    std::vector<std::string> from;
+    std::string from_file;
+    std::optional<std::string> rate;
+    std::optional<std::string> burst;
     std::string batch;
     bool v6only = false;
     bool reuseport = false;
@@ -51,6 +57,23 @@ Result<Device> find_bound_device(const std::string& name, const Session& session
     return found;
 }
 
+Result<Guard> guard_of(const ListenerArguments& arguments) {
+    Guard guard;
+    for (const auto& list : arguments.from) {
+        if (auto parsed = parse_sources(list, guard.sources); !parsed) return fail(parsed.error());
+    }
+    if (!arguments.from_file.empty()) {
+        const auto input = BatchInput::open(arguments.from_file);
+        if (!input) return fail(input.error());
+        if (auto read = read_sources(input->stream(), input->name(), guard.sources); !read) return fail(read.error());
+    }
+    sort_sources(guard.sources);
+    const auto rate = parse_rate(arguments.rate, arguments.burst);
+    if (!rate) return fail(rate.error());
+    guard.rate = *rate;
+    return guard;
+}
+
 Result<ListenerChange> change_of(const ListenerArguments& arguments, ListenerVerb verb, const ResolveDevice& resolve) {
     ListenerChange change{verb, {}, 0};
     Listener& listener = change.listener;
@@ -68,6 +91,9 @@ Result<ListenerChange> change_of(const ListenerArguments& arguments, ListenerVer
     listener.v6only = arguments.v6only;
     listener.reuseport = arguments.reuseport;
     listener.name = arguments.name;
+    auto guard = guard_of(arguments);
+    if (!guard) return fail(guard.error());
+    listener.guard = std::move(*guard);
     if (const auto valid = listener.validate(); !valid) return fail(valid.error());
     if (!arguments.device.empty()) {
         const auto device = resolve(arguments.device);
@@ -134,6 +160,23 @@ Status run_list(const FilterArguments& arguments, Session& session) {
     return {};
 }
 
+/// Of `add` and `replace`.
+void add_guard_options(CLI::App* command, ListenerArguments& arguments, std::vector<CLI::Option*>& of_one) {
+    CLI::Option* from =
+        command->add_option("--from", arguments.from, "only these sources; may be given more than once");
+    // Each takes one value: else it would swallow what stands behind it.
+    from->type_name("PREFIX,...")->type_size(1)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    of_one.push_back(from);
+    of_one.push_back(
+        command->add_option("--from-file", arguments.from_file, "more sources, one a line; \"-\" is standard input")
+            ->type_name("FILE"));
+    of_one.push_back(
+        command->add_option("--rate", arguments.rate, "packets per second of each source address")->type_name("N"));
+    of_one.push_back(
+        command->add_option("--burst", arguments.burst, "packets that may come at once; as --rate unless given")
+            ->type_name("N"));
+}
+
 void add_change_command(CLI::App* object, Commands& commands, const char* name, const char* what, ListenerVerb verb) {
     auto arguments = std::make_shared<ListenerArguments>();
     CLI::App* command = object->add_subcommand(name, what);
@@ -148,6 +191,7 @@ void add_change_command(CLI::App* object, Commands& commands, const char* name, 
     if (verb != ListenerVerb::remove) {
         of_one.push_back(command->add_option("--to", arguments->target, "pass, drop or reject")->type_name("TARGET"));
         of_one.push_back(command->add_flag("--reuseport", arguments->reuseport, "others may share the endpoint"));
+        add_guard_options(command, *arguments, of_one);
     }
     CLI::Option* batch =
         command->add_option("--batch", arguments->batch, "one a line, all or none; \"-\" is standard input");

@@ -24,13 +24,15 @@ std::string process_text(const Endpoint& endpoint) {
 }  // namespace
 
 Json to_json(const Endpoint& endpoint) {
-    return Json{{"proto", proto_name(endpoint.proto)},
-                {"state", endpoint_state_name(endpoint.state)},
-                {"local", to_json(endpoint.local)},
-                {"remote", to_json(endpoint.remote)},
-                {"target", to_json(endpoint.target)},
-                {"dev", to_json(endpoint.dev)},
-                {"source", endpoint_source_name(endpoint.source)}};
+    Json json{{"proto", proto_name(endpoint.proto)},
+              {"state", endpoint_state_name(endpoint.state)},
+              {"local", to_json(endpoint.local)},
+              {"remote", to_json(endpoint.remote)},
+              {"target", to_json(endpoint.target)},
+              {"dev", to_json(endpoint.dev)},
+              {"source", endpoint_source_name(endpoint.source)}};
+    add_guard(json, endpoint.guard);
+    return json;
 }
 
 void print_endpoints_json(std::span<const Endpoint> endpoints, const Sink& sink) {
@@ -41,14 +43,15 @@ void print_endpoints_json(std::span<const Endpoint> endpoints, const Sink& sink)
 }
 
 void print_endpoints_text(std::span<const Endpoint> endpoints, const PortNames& names, const Sink& sink) {
-    TextTable table{{"Netid"}, {"State"}, {"Local"}, {"Peer"}, {"Target"}, {"Dev"}, {"Source"}, {"Process"}};
+    TextTable table{{"Netid"}, {"State"}, {"Local"}, {"Peer"}, {"Target"}, {"Dev"}, {"Source"}, {"Process"}, {"Guard"}};
     for (const Endpoint& endpoint : endpoints) {
         const Proto proto = endpoint.proto;
         table.add({std::string(proto_name(proto)), std::string(endpoint_state_name(endpoint.state)),
                    names.local(endpoint.local, proto, endpoint.v6only),
                    endpoint.remote ? names.address(*endpoint.remote, proto) : any_peer(endpoint),
                    endpoint.target ? endpoint.target->to_string() : "-", endpoint.dev.value_or("-"),
-                   std::string(endpoint_source_name(endpoint.source)), process_text(endpoint)});
+                   std::string(endpoint_source_name(endpoint.source)), process_text(endpoint),
+                   endpoint.guard.to_string()});
     }
     table.print(sink);
 }

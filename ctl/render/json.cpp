@@ -67,6 +67,15 @@ Json text_or_null(std::string_view text) {
     return text.empty() ? Json(nullptr) : Json(text);
 }
 
+void add_guard(Json& object, const Guard& guard) {
+    Json sources = nullptr;
+    for (const Prefix& source : guard.sources)
+        sources.push_back(source_text(source));
+    object["from"] = std::move(sources);
+    object["rate"] = guard.rate ? Json(guard.rate->packets_per_second) : Json(nullptr);
+    object["burst"] = guard.rate ? Json(guard.rate->burst) : Json(nullptr);
+}
+
 void print_json(std::string_view name, const Json& value, const Sink& sink) {
     sink(fmt::format("{{\"schema\": 1, \"{}\": {}}}\n", name, dump(value)));
 }

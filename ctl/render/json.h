@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <xdemux/policy/endpoint.h>
+#include <xdemux/policy/guard.h>
 #include <xdemux/policy/target.h>
 
 #include "render/sink.h"
@@ -26,6 +27,9 @@ Json to_json(const std::optional<Target>& target);
 Json to_json(const std::optional<std::string>& text);
 /// Null where it is empty.
 Json text_or_null(std::string_view text);
+
+/// Puts "from" (a list, null: any source), "rate" and "burst" (null: no limit) behind the members of `object`.
+void add_guard(Json& object, const Guard& guard);
 
 /// {"schema": 1, "NAME": VALUE} and a newline.
 void print_json(std::string_view name, const Json& value, const Sink& sink);

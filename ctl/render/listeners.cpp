@@ -26,15 +26,17 @@ std::string options_text(const Listener& listener) {
 
 Json to_json(const ListenerRow& row) {
     const Listener& listener = row.listener;
-    return Json{{"proto", proto_name(listener.proto)},
-                {"local", to_json(listener.local)},
-                {"v6only", listener.v6only},
-                {"dev", listener.device ? Json(listener.device->name) : Json(nullptr)},
-                {"target", listener.target.to_string()},
-                {"reuseport", listener.reuseport},
-                {"name", text_or_null(listener.name)},
-                {"packets", row.traffic.packets},
-                {"bytes", row.traffic.bytes}};
+    Json json{{"proto", proto_name(listener.proto)},
+              {"local", to_json(listener.local)},
+              {"v6only", listener.v6only},
+              {"dev", listener.device ? Json(listener.device->name) : Json(nullptr)},
+              {"target", listener.target.to_string()},
+              {"reuseport", listener.reuseport},
+              {"name", text_or_null(listener.name)},
+              {"packets", row.traffic.packets},
+              {"bytes", row.traffic.bytes}};
+    add_guard(json, listener.guard);
+    return json;
 }
 
 void print_listeners_json(std::span<const ListenerRow> rows, const Sink& sink) {
@@ -52,13 +54,14 @@ void print_listeners_text(std::span<const ListenerRow> rows, const PortNames& na
                     {"Options"},
                     {"Name"},
                     {"Packets", Align::right},
-                    {"Bytes", Align::right}};
+                    {"Bytes", Align::right},
+                    {"Guard"}};
     for (const ListenerRow& row : rows) {
         const Listener& listener = row.listener;
         table.add({std::string(proto_name(listener.proto)),
                    names.local(listener.local, listener.proto, listener.v6only), listener.target.to_string(),
                    device_text(row), options_text(listener), listener.name.empty() ? "-" : listener.name,
-                   fmt::to_string(row.traffic.packets), fmt::to_string(row.traffic.bytes)});
+                   fmt::to_string(row.traffic.packets), fmt::to_string(row.traffic.bytes), listener.guard.to_string()});
     }
     table.print(sink);
 }

@@ -20,8 +20,12 @@ static_assert(same(hint_exact, contract::HINT_EXACT) && same(hint_exact_bound, c
 static_assert(same(hint_prefix, contract::HINT_PREFIX) && same(hint_prefix_bound, contract::HINT_PREFIX_BOUND));
 static_assert(same(hint_wildcard_bound, contract::HINT_WILDCARD_BOUND));
 static_assert(same(hint_wildcard_dual, contract::HINT_WILDCARD_DUAL));
+static_assert(same(hint_wildcard_guarded, contract::HINT_WILDCARD_GUARDED));
 static_assert(same(Proto::tcp, contract::PROTO_TCP) && same(Proto::udp, contract::PROTO_UDP));
 static_assert(Listener::max_name < contract::NAME_SIZE);
+
+constexpr std::uint64_t ns_per_second = 1'000'000'000;
+static_assert(Rate::most <= ns_per_second);
 
 template <std::size_t Size>
 void copy_bytes(__u8 (&to)[Size], const Address& from) {
@@ -186,6 +190,7 @@ contract::listener encode(const Listener& listener, contract::listener_state sta
     out.state = state;
     out.prefix_len = listener.local.prefix.length;
     out.reuseport = listener.reuseport ? 1 : 0;
+    out.guarded = listener.guard.empty() ? 0 : 1;
     copy_name(out.name, listener.name);
     if (listener.device) copy_name(out.dev, listener.device->name);
     return out;
@@ -208,6 +213,35 @@ Result<Listener> decode(std::uint32_t id, const contract::listener& listener) {
     if (listener.prefix_len > address_bits(out.local.family()))
         return fail(ErrorKind::failed, fmt::format("listener {} has a prefix of {} bits", id, listener.prefix_len));
     return out;
+}
+
+contract::guard encode(const Guard& guard) {
+    contract::guard out{};
+    out.prefixes = static_cast<std::uint32_t>(guard.sources.size());
+    if (!guard.rate) return out;
+    out.packets_per_second = guard.rate->packets_per_second;
+    out.packet_ns = ns_per_second / guard.rate->packets_per_second;
+    out.burst_ns = (guard.rate->burst - 1) * out.packet_ns;
+    return out;
+}
+
+std::optional<Rate> decode_rate(const contract::guard& guard) {
+    if (guard.packet_ns == 0) return std::nullopt;
+    return Rate{guard.packets_per_second, static_cast<std::uint32_t>(guard.burst_ns / guard.packet_ns + 1)};
+}
+
+contract::guard_source encode_source(std::uint32_t listener, const Prefix& source) {
+    contract::guard_source out{};
+    out.prefixlen = contract::GUARD_SOURCE_FIXED_BITS + source.length;
+    out.listener = listener;
+    out.family = static_cast<std::uint8_t>(encode(source.address.family()));
+    copy_bytes(out.addr, source.address);
+    return out;
+}
+
+Prefix decode(const contract::guard_source& source) {
+    return {decode_address(family_number(source.family), source.addr),
+            static_cast<std::uint8_t>(source.prefixlen - contract::GUARD_SOURCE_FIXED_BITS)};
 }
 
 contract::listen_addr encode(const ExactKey& key) {
@@ -254,11 +288,11 @@ PrefixKey decode(const contract::listen_prefix& key) {
 }
 
 contract::listen_entry encode(const Answer& answer, std::uint8_t prefix_len) {
-    return {answer.listener, encode(answer.target), prefix_len, 0, {}};
+    return {answer.listener, encode(answer.target), prefix_len, static_cast<__u8>(answer.guarded ? 1 : 0), {}};
 }
 
 Answer decode(const contract::listen_entry& entry) {
-    return {entry.listener, known_target(entry.target)};
+    return {entry.listener, known_target(entry.target), entry.guarded != 0};
 }
 
 contract::port_slot encode(const Slot& slot) {
@@ -276,7 +310,8 @@ Slot decode(const contract::port_slot& slot) {
     Slot out;
     for (std::size_t family = 0; family < contract::FAMILY_COUNT; ++family) {
         if (slot.target[family] != contract::TARGET_NONE)
-            out.wildcard[family] = {slot.listener[family], known_target(slot.target[family])};
+            out.wildcard[family] = {slot.listener[family], known_target(slot.target[family]),
+                                    (slot.hints[family] & contract::HINT_WILDCARD_GUARDED) != 0};
         out.hints[family] = slot.hints[family];
     }
     return out;

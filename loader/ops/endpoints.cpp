@@ -88,6 +88,7 @@ Endpoint row_of(const Listener& listener) {
     row.target = listener.target;
     if (listener.device) row.dev = listener.device->name;
     row.name = listener.name;
+    row.guard = listener.guard;
     return row;
 }
 

@@ -40,6 +40,9 @@ constexpr StageWords stage_words[] = {
     {contract::STAGE_ALL_PREFIX, "all ports, prefix", "a listener is on all ports of a prefix of this address",
      "no listener is on all ports of a prefix of this address"},
     {contract::STAGE_ALL_WILDCARD, "all ports, wildcard", "a listener is on all ports", "no listener is on all ports"},
+    {contract::STAGE_BLOCK, "block", "the source is blocked", "the source is not blocked"},
+    {contract::STAGE_GUARD, "guard", "the source is not one that the listener admits",
+     "the listener's guard admits the source"},
     {contract::STAGE_HOST, "host socket", "a socket of the host waits for it", "no socket of the host waits for it"},
     {contract::STAGE_ROUTE, "route", "the kernel would forward it", "the kernel would not forward it"},
 };
@@ -49,7 +52,9 @@ std::vector<ExplainStage> stages_of(const contract::trace& trace) {
     for (const auto& words : stage_words) {
         if ((trace.asked & words.stage) == 0) continue;
         const bool found = (trace.answered & words.stage) != 0;
-        stages.push_back({words.name, found, std::string(found ? words.found : words.missed)});
+        const bool limited = words.stage == contract::STAGE_GUARD && trace.reason == contract::REASON_RATE_LIMITED;
+        const std::string_view answer = limited ? "the source is over its rate" : words.found;
+        stages.push_back({words.name, found, std::string(found ? answer : words.missed)});
     }
     return stages;
 }

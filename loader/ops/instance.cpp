@@ -168,9 +168,10 @@ Result<TableSizes> table_sizes(const InstanceOptions& options, const contract::s
     }
     const std::uint32_t derived = std::max(smallest_listen_table, options.listeners * 4);
     return TableSizes{
-        {"flows", options.flows},         {"listeners", options.listeners}, {"listener_counts", options.listeners + 1},
-        {"listen_addrs", derived},        {"listen_prefixes", derived},     {"guards", options.listeners},
-        {"scanners", settings.scan_slots}};
+        {"flows", options.flows},   {"listeners", options.listeners},  {"listener_counts", options.listeners + 1},
+        {"listen_addrs", derived},  {"listen_prefixes", derived},      {"guards", options.listeners + 1},
+        {"guard_sources", derived}, {"scanners", settings.scan_slots},
+    };
 }
 
 }  // namespace

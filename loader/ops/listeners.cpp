@@ -14,6 +14,7 @@
 #include <xdemux/policy/batch.h>
 #include <xdemux/policy/listener_tables.h>
 
+#include "guard_maps.h"
 #include "listener_maps.h"
 
 namespace xdemux {
@@ -43,14 +44,21 @@ Result<StoredListeners> read_stored(const Tables& tables) {
 }
 
 /// The listeners that count in that state of the journal: before its commit a change has not happened.
-Result<ListenerSet> in_force(const StoredListeners& stored, contract::journal_state journal) {
+Result<ListenerSet> in_force(const Tables& tables, const StoredListeners& stored, contract::journal_state journal) {
     const auto gone = journal == contract::JOURNAL_COMMITTED ? contract::LISTENER_REMOVING : contract::LISTENER_ADDING;
-    ListenerSet set;
+    std::vector<Listener> listeners;
+    std::vector<std::uint32_t> guarded;
     for (const auto& [id, listener] : stored) {
         if (listener.state == gone) continue;
         auto decoded = decode(id, listener);
         if (!decoded) return fail(decoded.error());
-        if (auto restored = set.restore(std::move(*decoded)); !restored) return fail(restored.error());
+        listeners.push_back(std::move(*decoded));
+        if (listener.guarded != 0) guarded.push_back(id);
+    }
+    if (auto read = read_guards(tables, guarded, listeners); !read) return fail(read.error());
+    ListenerSet set;
+    for (Listener& listener : listeners) {
+        if (auto restored = set.restore(std::move(listener)); !restored) return fail(restored.error());
     }
     return set;
 }
@@ -153,6 +161,7 @@ Status apply_plan(const Tables& tables, const ListenerPlan& plan) {
     if (auto marked = mark(tables, plan.added, contract::LISTENER_ADDING); !marked) return marked;
     if (auto marked = mark(tables, plan.removed, contract::LISTENER_REMOVING); !marked) return marked;
     if (auto zeroed = zero_counts(tables, plan.added); !zeroed) return zeroed;
+    if (auto guarded = write_guards(tables, plan.added); !guarded) return guarded;
     if (auto written = write_delta(tables, plan.forward); !written) return written;
     return write_journal(tables, contract::JOURNAL_COMMITTED);
 }
@@ -162,12 +171,14 @@ Status undo_plan(const Tables& tables, const ListenerPlan& plan) {
     if (auto written = write_delta(tables, plan.back); !written) return written;
     if (auto revived = mark(tables, plan.removed, contract::LISTENER_ACTIVE); !revived) return revived;
     if (auto forgotten = forget(tables, plan.added); !forgotten) return forgotten;
+    if (auto cleared = clear_guards(tables, plan.added); !cleared) return cleared;
     return write_journal(tables, contract::JOURNAL_IDLE);
 }
 
 Status finish_plan(const Tables& tables, const ListenerPlan& plan) {
     if (auto marked = mark(tables, plan.added, contract::LISTENER_ACTIVE); !marked) return marked;
     if (auto forgotten = forget(tables, plan.removed); !forgotten) return forgotten;
+    if (auto cleared = clear_guards(tables, plan.removed); !cleared) return cleared;
     return write_journal(tables, contract::JOURNAL_IDLE);
 }
 
@@ -193,6 +204,7 @@ Status check_plan(const Instance& instance, const ListenerSet& from, const Liste
         if (auto possible = check_reject(instance); !possible) return possible;
     }
     if (auto room = check_listener_room(tables, from, plan); !room) return room;
+    if (auto room = check_guard_room(tables, from, plan.added); !room) return room;
     return check_room(tables, table_sizes(from), plan.forward);
 }
 
@@ -208,7 +220,7 @@ Result<ListenerSet> read_listeners(const Instance& instance) {
         if (!stored) return fail(stored.error());
         const auto after = read_journal(instance.tables());
         if (!after) return fail(after.error());
-        auto set = in_force(*stored, *after);
+        auto set = in_force(instance.tables(), *stored, *after);
         if ((set && *before == *after) || look == looks) return set;
     }
 }
@@ -259,7 +271,7 @@ Status recover_listeners(Tables& tables) {
     if (*journal == contract::JOURNAL_IDLE) return {};
     const auto stored = read_stored(tables);
     if (!stored) return fail(stored.error());
-    const auto set = in_force(*stored, *journal);
+    const auto set = in_force(tables, *stored, *journal);
     if (!set) return fail(set.error());
     const auto present = read_listener_tables(tables);
     if (!present) return fail(present.error());
@@ -274,6 +286,8 @@ Status recover_listeners(Tables& tables) {
         active.state = contract::LISTENER_ACTIVE;
         if (auto put = tables.listeners.put(id, active); !put) return put;
     }
+    const auto stays = [&](std::uint32_t id) { return set->find(id) != nullptr; };
+    if (auto swept = sweep_guards(tables, stays); !swept) return swept;
     return write_journal(tables, contract::JOURNAL_IDLE);
 }
 

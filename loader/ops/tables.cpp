@@ -43,6 +43,9 @@ Result<Tables> Tables::open(const PinDirectory& pins) {
     std::optional<Map<std::uint32_t, contract::journal>> journal;
     std::optional<Map<contract::listen_addr, contract::listen_entry>> listen_addrs;
     std::optional<Map<contract::listen_prefix, contract::listen_entry>> listen_prefixes;
+    std::optional<Map<std::uint32_t, contract::guard>> guards;
+    std::optional<Map<contract::guard_source, contract::guard_admits>> guard_sources;
+    std::optional<Map<contract::guard_client, contract::guard_rate>> guard_rates;
     std::optional<Map<contract::flow_key, contract::flow>> flows;
     std::optional<Map<std::uint32_t, contract::local_hot>> local_hot;
     std::optional<Map<contract::local_route, contract::local_entry>> local_routes;
@@ -57,6 +60,9 @@ Result<Tables> Tables::open(const PinDirectory& pins) {
     opener.open(journal, "journal");
     opener.open(listen_addrs, "listen_addrs");
     opener.open(listen_prefixes, "listen_prefixes");
+    opener.open(guards, "guards");
+    opener.open(guard_sources, "guard_sources");
+    opener.open(guard_rates, "guard_rates");
     opener.open(flows, "flows");
     opener.open(local_hot, "local_hot");
     opener.open(local_routes, "local_routes");
@@ -65,10 +71,11 @@ Result<Tables> Tables::open(const PinDirectory& pins) {
     opener.open(listener_counts, "listener_counts");
     opener.open(reason_counters, "reason_counters");
     if (!opener.status()) return fail(opener.status().error());
-    return Tables{std::move(*port_slots),   std::move(*listeners),       std::move(*journal),
-                  std::move(*listen_addrs), std::move(*listen_prefixes), std::move(*flows),
-                  std::move(*local_hot),    std::move(*local_routes),    std::move(*port_counters),
-                  std::move(*port_drops),   std::move(*listener_counts), std::move(*reason_counters)};
+    return Tables{std::move(*port_slots),    std::move(*listeners),       std::move(*journal),
+                  std::move(*listen_addrs),  std::move(*listen_prefixes), std::move(*guards),
+                  std::move(*guard_sources), std::move(*guard_rates),     std::move(*flows),
+                  std::move(*local_hot),     std::move(*local_routes),    std::move(*port_counters),
+                  std::move(*port_drops),    std::move(*listener_counts), std::move(*reason_counters)};
 }
 
 }  // namespace xdemux

@@ -30,6 +30,9 @@ struct Arguments {
     std::optional<std::string_view> to;
     std::optional<std::string_view> dev;
     std::optional<std::string_view> name;
+    std::optional<std::string_view> rate;
+    std::optional<std::string_view> burst;
+    Words from;
     bool v6only = false;
     bool reuseport = false;
 };
@@ -39,15 +42,20 @@ struct Option {
     std::string_view word;
     std::optional<std::string_view> Arguments::*value = nullptr;
     bool Arguments::*present = nullptr;
+    Words Arguments::*values = nullptr;  ///< of one that may be given more than once
 };
 
-constexpr Option to_option{"--to", &Arguments::to, nullptr};
-constexpr Option dev_option{"--dev", &Arguments::dev, nullptr};
-constexpr Option name_option{"--name", &Arguments::name, nullptr};
+constexpr Option to_option{"--to", &Arguments::to};
+constexpr Option dev_option{"--dev", &Arguments::dev};
+constexpr Option name_option{"--name", &Arguments::name};
+constexpr Option rate_option{"--rate", &Arguments::rate};
+constexpr Option burst_option{"--burst", &Arguments::burst};
+constexpr Option from_option{"--from", nullptr, nullptr, &Arguments::from};
 constexpr Option v6only_option{"--v6only", nullptr, &Arguments::v6only};
 constexpr Option reuseport_option{"--reuseport", nullptr, &Arguments::reuseport};
 
-constexpr Option listener_add_options[] = {to_option, dev_option, v6only_option, reuseport_option, name_option};
+constexpr Option listener_add_options[] = {to_option,   dev_option,  v6only_option, reuseport_option,
+                                           name_option, from_option, rate_option,   burst_option};
 constexpr Option listener_del_options[] = {dev_option, v6only_option, name_option};
 constexpr Option flow_add_options[] = {to_option};
 
@@ -77,16 +85,23 @@ Result<std::size_t> read_option(std::span<const std::string_view> words, std::sp
         const bool inside = equals != std::string_view::npos;
         if (!inside && words.size() < 2)
             return fail(ErrorKind::usage, fmt::format("option \"{}\" lacks its value", key));
+        const std::string_view value = inside ? word.substr(equals + 1) : words[1];
+        const std::size_t taken = inside ? 1 : 2;
+        if (option.values != nullptr) {
+            (into.*option.values).push_back(value);
+            return taken;
+        }
         if (into.*option.value) return fail(ErrorKind::usage, fmt::format("option \"{}\" is given twice", key));
-        into.*option.value = inside ? word.substr(equals + 1) : words[1];
-        return inside ? 1 : 2;
+        into.*option.value = value;
+        return taken;
     }
     return fail(ErrorKind::usage, fmt::format("unknown option \"{}\"; {}", key, list_options(options)));
 }
 
 Status read_arguments(std::span<const std::string_view> words, std::span<const Option> options, Arguments& into) {
     into.positional.clear();
-    into.to = into.dev = into.name = std::nullopt;
+    into.from.clear();
+    into.to = into.dev = into.name = into.rate = into.burst = std::nullopt;
     into.v6only = into.reuseport = false;
     while (!words.empty()) {
         if (!words.front().starts_with("--")) {
@@ -109,6 +124,18 @@ Status check_count(const Words& positional, std::size_t wanted, std::string_view
 
 Result<Target> target_of(const Arguments& arguments) {
     return arguments.to ? Target::parse(*arguments.to) : Target{};
+}
+
+Result<Guard> guard_of(const Arguments& arguments) {
+    Guard guard;
+    for (const std::string_view list : arguments.from) {
+        if (auto parsed = parse_sources(list, guard.sources); !parsed) return fail(parsed.error());
+    }
+    sort_sources(guard.sources);
+    const auto rate = parse_rate(arguments.rate, arguments.burst);
+    if (!rate) return fail(rate.error());
+    guard.rate = *rate;
+    return guard;
 }
 
 /// Asks for each interface once, however many lines name it.
@@ -134,6 +161,8 @@ Result<Listener> listener_of(const Arguments& arguments, Devices& devices) {
     if (!local) return fail(local.error());
     const auto target = target_of(arguments);
     if (!target) return fail(target.error());
+    auto guard = guard_of(arguments);
+    if (!guard) return fail(guard.error());
     Listener listener;
     listener.proto = *proto;
     listener.local = *local;
@@ -141,6 +170,7 @@ Result<Listener> listener_of(const Arguments& arguments, Devices& devices) {
     listener.reuseport = arguments.reuseport;
     listener.name = arguments.name.value_or("");
     listener.target = *target;
+    listener.guard = std::move(*guard);
     if (arguments.dev) {
         const auto device = devices.find(*arguments.dev);
         if (!device) return fail(device.error());

@@ -86,9 +86,15 @@ std::string_view listener_step_name(ListenerStep step) {
 
 Decision decide(const ListenerSet& listeners, const PacketFacts& packet) {
     const auto found = candidates(listeners, packet);
-    if (const Decision decision = decide_among(found, false); decision.listener != 0) return decision;
-    const Decision decision = decide_among(found, true);
-    return {decision.listener, decision.listener != 0 ? ListenerStep::listener_all_ports : ListenerStep::none};
+    Decision decision = decide_among(found, false);
+    if (decision.listener == 0) {
+        decision = decide_among(found, true);
+        if (decision.listener == 0) return {};
+        decision.step = ListenerStep::listener_all_ports;
+    }
+    const Guard& guard = listeners.find(decision.listener)->guard;
+    decision.source_denied = packet.source && !guard.admits(*packet.source);
+    return decision;
 }
 
 }  // namespace xdemux

@@ -36,7 +36,19 @@ Status Listener::validate() const {
         return fail(ErrorKind::usage, fmt::format("listener {} {}: --v6only goes with an IPv6 endpoint, as in [::]:{}",
                                                   proto_name(proto), local.to_string(), local.ports.to_string()));
     }
+    if (!may_be_reached()) {
+        const std::string_view family = family_name(local.family());
+        return fail(ErrorKind::usage,
+                    fmt::format("listener {} {} hears {} alone, and none of the sources is {}: nobody could reach it",
+                                proto_name(proto), local.to_string(), family, family));
+    }
     return {};
+}
+
+bool Listener::may_be_reached() const {
+    if (guard.sources.empty() || scope() == Scope::dual) return true;
+    return std::any_of(guard.sources.begin(), guard.sources.end(),
+                       [&](const Prefix& source) { return source.address.family() == local.family(); });
 }
 
 Scope Listener::scope() const {

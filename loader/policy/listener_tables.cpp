@@ -83,7 +83,10 @@ class Compiler {
         return std::is_sorted(entries.begin(), entries.end(), key_less<Entry>);
     }
 
-    Answer answer_of(std::uint32_t id) const { return {id, listeners_.listeners().at(id).target.kind}; }
+    Answer answer_of(std::uint32_t id) const {
+        const Listener& listener = listeners_.listeners().at(id);
+        return {id, listener.target.kind, !listener.guard.empty()};
+    }
 
     Slot& slot(Proto proto, std::uint16_t port) { return slots_[static_cast<unsigned>(proto) << 16U | port]; }
 
@@ -114,13 +117,12 @@ class Compiler {
             if (!hears(place.scope, family)) continue;
             Answer& standing = into.wildcard[index_of(family)];
             std::uint8_t& hints = into.hints[index_of(family)];
-            if (place.scope != Scope::dual) {
-                standing = answer;
-                hints = static_cast<std::uint8_t>(hints & ~unsigned{hint_wildcard_dual});
-            } else if (standing.listener == 0) {
-                standing = answer;
-                hints |= hint_wildcard_dual;
-            }
+            const bool dual = place.scope == Scope::dual;
+            if (dual && standing.listener != 0) continue;
+            standing = answer;
+            hints = static_cast<std::uint8_t>(hints & ~unsigned{hint_wildcard_dual | hint_wildcard_guarded});
+            if (dual) hints |= hint_wildcard_dual;
+            if (answer.guarded) hints |= hint_wildcard_guarded;
         }
     }
 

@@ -130,6 +130,18 @@ TEST_F(Usage, BadEndpointsAreRefusedWithTheReason) {
     expect_refused("listener list sport", 2, ".*sport.*");
 }
 
+TEST_F(Usage, BadGuardsAreRefusedWithTheReason) {
+    expect_refused("listener add tcp *:22 --from 10.0.0.1/8", 2,
+                   "prefix \"10.0.0.1/8\" has host bits set; use 10.0.0.0/8");
+    expect_refused("listener add tcp *:22 --from 10.0.0.0/8, 2001:db8::/32", 2, "source: \"\" is not an .*");
+    expect_refused("listener add tcp *:22 --rate 0", 2, "--rate \"0\" is no number of packets from 1 to 10000000");
+    expect_refused("listener add tcp *:22 --rate 10000001", 2, "--rate \"10000001\" is no number of .*");
+    expect_refused("listener add tcp *:22 --rate 10 --burst 0", 2, "--burst \"0\" is no number of .*");
+    expect_refused("listener add tcp *:22 --burst 10", 2, "--burst goes with --rate: .*");
+    expect_refused("listener add tcp 0.0.0.0:22 --from 2001:db8::/32", 2, ".* none of the sources is IPv4: .*");
+    expect_refused("listener del tcp *:22 --from 10.0.0.0/8", 2, ".*");
+}
+
 TEST_F(Usage, InstancesAndNamespacesWithWrongNamesAreRefused) {
     expect_refused("status --instance a/b", 2, ".*");
     expect_refused("status --netns no-such-namespace", 5, "no network namespace \"no-such-namespace\"; .*");

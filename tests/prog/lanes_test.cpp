@@ -111,7 +111,13 @@ class Lanes : public ProgTest {
             to.add_prefix({.proto = proto, .port = 85, .target = TARGET_DROP, .id = 85}, beyond_ipv6, 128);
             to.add_flow(proto, host_ipv4, 86, peer_ipv4, peer_port, TARGET_PASS);
             to.add_flow(proto, host_ipv6, 86, peer_ipv6, peer_port, TARGET_REJECT);
+            // The peer is admitted by its IPv4 address and not by its IPv6 address; on the other port by neither.
+            to.add_wildcard({.proto = proto, .port = 87, .target = TARGET_PASS, .id = 87, .guarded = true},
+                            FAMILY_DUAL);
+            to.add_exact({.proto = proto, .port = 84, .target = TARGET_PASS, .id = 88, .guarded = true}, host_ipv6);
         }
+        to.add_guard(87, {{"192.0.2.0", 24}});
+        to.add_guard(88, {{"2001:db8:ffff::", 48}});
     }
 
     void expect_same(const Packet& packet) {
@@ -142,6 +148,7 @@ class Lanes : public ProgTest {
                 EXPECT_EQ(row.bytes % 2, 0U) << key.first << " " << key.second;
             }
         EXPECT_FALSE(program.all_ports().empty());
+        EXPECT_GT((program.reasons()[{REASON_SOURCE_DENIED, VERDICT_DROP}].packets), 20U) << "guards refused too few";
         EXPECT_GT(program.reasons().size(), 15U) << "the packets came to too few ends";
     }
 

@@ -47,6 +47,48 @@ TEST(Encode, a_listener_has_the_contracts_numbers) {
     EXPECT_EQ(encode(listener("192.0.2.1:80"), contract::LISTENER_ACTIVE).prefix_len, 32);
 }
 
+TEST(Encode, a_guard_has_its_times_and_keeps_what_the_user_asked_for) {
+    Guard guard;
+    EXPECT_EQ(encode(guard).packet_ns, 0U);
+    EXPECT_EQ(decode_rate(encode(guard)), std::nullopt);
+    guard.sources = {Prefix::parse("10.0.0.0/8").value(), Prefix::parse("2001:db8::/32").value()};
+    guard.rate = Rate{100, 5};
+    EXPECT_EQ(encode(guard).prefixes, 2U);
+    EXPECT_EQ(encode(guard).packet_ns, 10'000'000U);
+    EXPECT_EQ(encode(guard).burst_ns, 40'000'000U) << "the first of the burst costs nothing in advance";
+    // 70,000 a second is no whole number of nanoseconds; the last is the largest there is.
+    for (const Rate rate :
+         {Rate{1, 1}, Rate{100, 5}, Rate{70'000, 70'000}, Rate{1, Rate::most}, Rate{Rate::most, Rate::most}}) {
+        guard.rate = rate;
+        EXPECT_EQ(decode_rate(encode(guard)), rate);
+    }
+}
+
+TEST(Encode, sources_count_their_fixed_bits_and_survive_the_way_there_and_back) {
+    for (const auto* text : {"10.0.0.0/8", "192.0.2.7/32", "0.0.0.0/0", "2001:db8::/32", "::/0"}) {
+        const Prefix source = Prefix::parse(text).value();
+        const auto stored = encode_source(9, source);
+        EXPECT_EQ(stored.prefixlen, 64U + source.length);
+        EXPECT_EQ(stored.listener, 9U);
+        EXPECT_EQ(decode(stored), source);
+    }
+}
+
+TEST(Encode, entries_say_that_their_listener_is_guarded) {
+    EXPECT_EQ(encode(Answer{3, TargetKind::pass, true}, 32).guarded, 1);
+    EXPECT_EQ(decode(encode(Answer{3, TargetKind::pass, true}, 32)), (Answer{3, TargetKind::pass, true}));
+    EXPECT_EQ(encode(Answer{3, TargetKind::pass, false}, 32).guarded, 0);
+    Slot slot;
+    slot.wildcard[1] = {9, TargetKind::drop, true};
+    slot.hints[1] = hint_wildcard_guarded;
+    EXPECT_EQ(encode(slot).hints[1], contract::HINT_WILDCARD_GUARDED);
+    EXPECT_EQ(decode(encode(slot)), slot);
+    Listener guarded = listener("[::]:53");
+    EXPECT_EQ(encode(guarded, contract::LISTENER_ACTIVE).guarded, 0);
+    guarded.guard.rate = Rate{};
+    EXPECT_EQ(encode(guarded, contract::LISTENER_ACTIVE).guarded, 1);
+}
+
 TEST(Encode, a_listener_that_makes_no_sense_is_an_error) {
     auto stored = encode(listener("203.0.113.0/24:80"), contract::LISTENER_ACTIVE);
     stored.prefix_len = 33;

@@ -120,7 +120,7 @@ TEST(ListenerBatch, ReportsEveryErrorWithItsLine) {
         "tcp *:80 --name\n"
         "tcp *:80 --name a --name b\n"
         "tcp *:80 --v6only=yes\n"
-        "tcp *:80 --rate 5\n"
+        "tcp *:80 --rates 5\n"
         "tcp 0.0.0.0:80 --v6only\n"
         "tcp *:80 --name a/b\n");
     ASSERT_FALSE(lines);
@@ -134,9 +134,42 @@ TEST(ListenerBatch, ReportsEveryErrorWithItsLine) {
               "web.txt:7: option \"--name\" lacks its value\n"
               "web.txt:8: option \"--name\" is given twice\n"
               "web.txt:9: option \"--v6only\" takes no value\n"
-              "web.txt:10: unknown option \"--rate\"; the options are: --to, --dev, --v6only, --reuseport, --name\n"
+              "web.txt:10: unknown option \"--rates\"; the options are: --to, --dev, --v6only, --reuseport, --name, "
+              "--from, --rate, "
+              "--burst\n"
               "web.txt:11: listener tcp 0.0.0.0:80: --v6only goes with an IPv6 endpoint, as in [::]:80\n"
               "web.txt:12: listener name \"a/b\" has other characters than letters, digits, \".\", \"_\" and \"-\"");
+}
+
+TEST(ListenerBatch, ReadsWhoMayReachAListener) {
+    const auto lines = listeners(
+        "tcp *:22 --from 10.0.0.0/8,2001:db8::/32 --from=192.0.2.7 --rate 100 --burst 5\n"
+        "tcp *:80 --rate 7\n"
+        "tcp *:81\n");
+    ASSERT_TRUE(lines) << lines.error().message();
+    EXPECT_EQ((*lines)[0].listener.guard.to_string(), "from 10.0.0.0/8,192.0.2.7,2001:db8::/32 rate 100/s burst 5");
+    EXPECT_EQ((*lines)[1].listener.guard.to_string(), "rate 7/s burst 7")
+        << "the sources of one line are not another's";
+    EXPECT_TRUE((*lines)[2].listener.guard.empty());
+}
+
+TEST(ListenerBatch, TellsWhatIsWrongWithAGuard) {
+    EXPECT_EQ(
+        listeners("tcp *:22 --from 10.0.0.1/8\n"
+                  "tcp *:22 --from 10.0.0.0/8,\n"
+                  "tcp *:22 --rate 0\n"
+                  "tcp *:22 --burst 3\n"
+                  "tcp 0.0.0.0:22 --from 2001:db8::/32\n")
+            .error()
+            .message(),
+        "web.txt:1: prefix \"10.0.0.1/8\" has host bits set; use 10.0.0.0/8\n"
+        "web.txt:2: source: \"\" is not an IPv4 or IPv6 address\n"
+        "web.txt:3: --rate \"0\" is no number of packets from 1 to 10000000\n"
+        "web.txt:4: --burst goes with --rate: how many packets may come at once\n"
+        "web.txt:5: listener tcp 0.0.0.0:22 hears IPv4 alone, and none of the sources is IPv4: nobody could reach "
+        "it");
+    EXPECT_EQ(listeners("tcp *:22 --from 10.0.0.0/8\n", BatchVerb::del).error().message(),
+              "web.txt:1: unknown option \"--from\"; the options are: --dev, --v6only, --name");
 }
 
 TEST(ListenerBatch, HasTheKindOfItsFirstError) {

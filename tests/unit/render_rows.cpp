@@ -79,13 +79,14 @@ TEST(RenderListeners, TextNamesServicesAndMarksWhatADualStackListenerHears) {
     rows[0].traffic = {12, 3456};
     rows[0].listener.name = "web";
     rows[0].listener.reuseport = true;
+    rows[0].listener.guard.sources = {Prefix::parse("10.0.0.0/8").value()};
     rows[1].listener.device = Device{7, "eth0"};
     rows[1].device_gone = true;
     rows[2].listener.v6only = true;
     rows[2].listener.target = Target{TargetKind::drop};
     EXPECT_EQ(printed([&](const Sink& sink) { print_listeners_text(rows, services, sink); }),
-              "Netid  Local            Target  Dev          Options    Name  Packets  Bytes\n"
-              "tcp    192.0.2.1:https  pass    -            reuseport  web        12   3456\n"
+              "Netid  Local            Target  Dev          Options    Name  Packets  Bytes  Guard\n"
+              "tcp    192.0.2.1:https  pass    -            reuseport  web        12   3456  from 10.0.0.0/8\n"
               "tcp    *:http           pass    eth0 (gone)  -          -           0      0\n"
               "tcp    [::]:8080        drop    -            v6only     -           0      0\n");
 }
@@ -98,7 +99,7 @@ TEST(RenderListeners, JsonHasTheFieldsOfTheContractInTheirOrder) {
               "{\"schema\": 1, \"listeners\": [\n"
               "{\"proto\": \"tcp\", \"local\": {\"addr\": \"192.0.2.1\", \"port\": 443}, \"v6only\": false, "
               "\"dev\": \"eth0\", \"target\": \"pass\", \"reuseport\": false, \"name\": null, \"packets\": 12, "
-              "\"bytes\": 3456}\n]}\n");
+              "\"bytes\": 3456, \"from\": null, \"rate\": null, \"burst\": null}\n]}\n");
 }
 
 TEST(RenderFlows, TextTellsHowLongAgoAFlowWasSeen) {
@@ -138,19 +139,22 @@ TEST(RenderEndpoints, HostSocketsHaveNoTargetAndShowTheirProcess) {
     listener.local = local("[::]:80");
     listener.target = Target{TargetKind::reject};
     listener.dev = "eth0";
+    listener.guard.sources = {Prefix::parse("10.0.0.0/8").value()};
     Endpoint flow;
     flow.state = EndpointState::time_wait;
     flow.local = local("192.0.2.1:443");
     flow.remote = address("198.51.100.7:50000");
     flow.target = Target{};
     const std::vector<Endpoint> rows = {flow, listener, host};
-    EXPECT_EQ(printed([&](const Sink& sink) { print_endpoints_text(rows, services, sink); }),
-              "Netid  State      Local            Peer                Target  Dev   Source  Process\n"
-              "tcp    TIME-WAIT  192.0.2.1:https  198.51.100.7:50000  pass    -     table\n"
-              "tcp    LISTEN     *:http           *:*                 reject  eth0  table\n"
-              "tcp    LISTEN     0.0.0.0:22       0.0.0.0:*           -       -     host    sshd (811)\n");
+    EXPECT_EQ(
+        printed([&](const Sink& sink) { print_endpoints_text(rows, services, sink); }),
+        "Netid  State      Local            Peer                Target  Dev   Source  Process     Guard\n"
+        "tcp    TIME-WAIT  192.0.2.1:https  198.51.100.7:50000  pass    -     table\n"
+        "tcp    LISTEN     *:http           *:*                 reject  eth0  table               from 10.0.0.0/8\n"
+        "tcp    LISTEN     0.0.0.0:22       0.0.0.0:*           -       -     host    sshd (811)\n");
     EXPECT_EQ(to_json(host), Json::parse(R"({"proto": "tcp", "state": "LISTEN", "local": {"addr": "0.0.0.0",
-        "port": 22}, "remote": null, "target": null, "dev": null, "source": "host"})"));
+        "port": 22}, "remote": null, "target": null, "dev": null, "source": "host",
+        "from": null, "rate": null, "burst": null})"));
     EXPECT_EQ(to_json(flow)["remote"], Json::parse(R"({"addr": "198.51.100.7", "port": 50000})"));
 }
 
@@ -160,7 +164,7 @@ TEST(RenderEndpoints, WithoutNamesPortsAreNumbers) {
     row.v6only = true;
     const std::vector<Endpoint> rows = {row};
     EXPECT_EQ(printed([&](const Sink& sink) { print_endpoints_text(rows, PortNames(), sink); }),
-              "Netid  State   Local    Peer    Target  Dev  Source  Process\n"
+              "Netid  State   Local    Peer    Target  Dev  Source  Process  Guard\n"
               "tcp    LISTEN  [::]:80  [::]:*  -       -    table\n");
 }
 

@@ -212,17 +212,18 @@ struct listen_prefix {
 XDEMUX_ASSERT_LAYOUT(struct listen_prefix, 28);
 
 /*
- * Map guards, hash by listener id: who may reach a listener. User space writes it before the
- * listener's entries appear and after they are gone. A source that is not among the listener's
+ * Map guards, array by listener id: who may reach a listener; all zero: anyone. User space writes
+ * it before the listener's entries appear, and clears it, with the listener's guard_sources and
+ * guard_rates, when they are gone and no packet that met them is under way any more: what stands
+ * here of a listener that is to be found never changes. A source that is not among the listener's
  * prefixes is REASON_SOURCE_DENIED; one that sends faster than its rate is REASON_RATE_LIMITED.
  */
 struct guard {
-	__u64 packet_ns; /* what a packet of one source costs: 1e9 / its packets per second; 0: no
-			  * rate
+	__u64 packet_ns; /* what a packet of one source costs: 1e9 / packets_per_second; 0: no rate
 			  */
 	__u64 burst_ns;	 /* how far a source may be ahead of its rate */
 	__u32 prefixes;	 /* how many of guard_sources are this listener's; 0: any source */
-	__u32 zero;
+	__u32 packets_per_second; /* as the user asked for it */
 };
 XDEMUX_ASSERT_LAYOUT(struct guard, 24);
 

@@ -85,6 +85,10 @@ family family_of(const IpAddress& address) {
     return address.ipv6 ? FAMILY_IPV6 : FAMILY_IPV4;
 }
 
+listen_entry entry_of(const Entry& entry, std::uint32_t bits) {
+    return {entry.id, entry.target, static_cast<__u8>(bits), static_cast<__u8>(entry.guarded ? 1 : 0), {}};
+}
+
 flow_key key_of(proto proto, std::string_view local, std::uint16_t local_port, std::string_view remote,
                 std::uint16_t remote_port) {
     flow_key key{};
@@ -138,6 +142,7 @@ void Program::clear() {
     erase_all<flow_key>(skeleton_->maps.flows);
     erase_all<local_route>(skeleton_->maps.local_routes);
     erase_all<fragment_key>(skeleton_->maps.fragments);
+    clear_guards();
     zero_ports(skeleton_->maps.port_counters);
     zero_ports(skeleton_->maps.port_drops);
     const std::vector<reason_counter> nothing(static_cast<std::size_t>(libbpf_num_possible_cpus()));
@@ -229,7 +234,7 @@ void Program::add_wildcard(const Entry& entry, family family) {
         key.port = entry.port;
         key.proto = static_cast<__u8>(entry.proto);
         key.family = static_cast<__u8>(family);
-        put(skeleton_->maps.listen_addrs, key, listen_entry{entry.id, entry.target, 0, 0, {}});
+        put(skeleton_->maps.listen_addrs, key, entry_of(entry, 0));
     }
     change_slot(entry.proto, entry.port, [&](port_slot& slot) {
         for (const auto of : {FAMILY_IPV4, FAMILY_IPV6}) {
@@ -244,7 +249,8 @@ void Program::add_wildcard(const Entry& entry, family family) {
             slot.listener[of] = entry.id;
             slot.target[of] = static_cast<__u8>(entry.target);
             slot.hints[of] =
-                static_cast<__u8>((slot.hints[of] & ~HINT_WILDCARD_DUAL) | (dual ? HINT_WILDCARD_DUAL : 0));
+                static_cast<__u8>((slot.hints[of] & ~(HINT_WILDCARD_DUAL | HINT_WILDCARD_GUARDED)) |
+                                  (dual ? HINT_WILDCARD_DUAL : 0) | (entry.guarded ? HINT_WILDCARD_GUARDED : 0));
         }
     });
 }
@@ -257,8 +263,7 @@ void Program::add_exact(const Entry& entry, std::string_view address) {
     key.port = entry.port;
     key.proto = static_cast<__u8>(entry.proto);
     key.family = static_cast<__u8>(family_of(ip));
-    put(skeleton_->maps.listen_addrs, key,
-        listen_entry{entry.id, entry.target, static_cast<__u8>(ip.ipv6 ? 128 : 32), 0, {}});
+    put(skeleton_->maps.listen_addrs, key, entry_of(entry, ip.ipv6 ? 128 : 32));
     change_slot(entry.proto, entry.port, [&](port_slot& slot) {
         slot.hints[family_of(ip)] |= entry.ifindex != 0 ? HINT_EXACT_BOUND : HINT_EXACT;
     });
@@ -273,7 +278,7 @@ void Program::add_prefix(const Entry& entry, std::string_view prefix, std::uint3
     key.proto = static_cast<__u8>(entry.proto);
     key.family = static_cast<__u8>(family_of(ip));
     std::memcpy(key.addr, ip.bytes.data(), sizeof(key.addr));
-    put(skeleton_->maps.listen_prefixes, key, listen_entry{entry.id, entry.target, static_cast<__u8>(bits), 0, {}});
+    put(skeleton_->maps.listen_prefixes, key, entry_of(entry, bits));
     change_slot(entry.proto, entry.port, [&](port_slot& slot) {
         slot.hints[family_of(ip)] |= entry.ifindex != 0 ? HINT_PREFIX_BOUND : HINT_PREFIX;
     });

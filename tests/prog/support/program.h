@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,6 +47,19 @@ struct Entry {
     contract::target_kind target = contract::TARGET_PASS;
     std::uint32_t id = 1;
     std::uint32_t ifindex = 0;
+    bool guarded = false;  // see add_guard()
+};
+
+/// What a guard admits.
+struct Source {
+    std::string_view address;
+    std::uint32_t bits = 0;
+};
+
+/// How fast each source may send. packet_ns 0: as it likes.
+struct Limit {
+    std::uint64_t packet_ns = 0;
+    std::uint64_t burst = 1;  // packets
 };
 
 using ReasonKey = std::pair<contract::reason, contract::verdict>;
@@ -79,6 +93,8 @@ class Program {
     void add_wildcard(const Entry& entry, contract::family family);
     void add_exact(const Entry& entry, std::string_view address);
     void add_prefix(const Entry& entry, std::string_view prefix, std::uint32_t bits);
+    /// Of listeners with this id, which are to be `guarded`. No sources: any.
+    void add_guard(std::uint32_t listener, const std::vector<Source>& sources, const Limit& limit = {});
     void add_flow(contract::proto proto, std::string_view local, std::uint16_t local_port, std::string_view remote,
                   std::uint16_t remote_port, contract::target_kind target);
 
@@ -91,6 +107,8 @@ class Program {
     contract::flow flow(contract::proto proto, std::string_view local, std::uint16_t local_port,
                         std::string_view remote, std::uint16_t remote_port) const;
     std::size_t remembered_fragments() const;
+    /// How many sources have used up some of a rate.
+    std::size_t rated_sources() const;
     /// The credit for replies of the CPU that the test is pinned to.
     contract::reject_limit reject_limit() const;
     void set_reject_limit(const contract::reject_limit& limit);
@@ -102,6 +120,7 @@ class Program {
   private:
     RunResult test_run(Bytes in, std::size_t metadata, std::uint32_t ifindex);
     void clear();
+    void clear_guards();
     void change_slot(contract::proto proto, std::uint16_t port, auto&& change);
     [[nodiscard]] PortCounts read_ports(const bpf_map* map) const;
     void zero_ports(const bpf_map* map);
@@ -109,6 +128,7 @@ class Program {
     contract::settings settings_;
     demux* skeleton_ = nullptr;
     std::map<std::uint32_t, contract::port_slot> slots_;  // those written
+    std::set<std::uint32_t> guarded_;                     // listeners with a guard
     contract::local_hot local_{};
     std::size_t local_count_[contract::FAMILY_COUNT] = {};
 };

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include <xdemux/base/error.h>
 #include <xdemux/contract.h>
 #include <xdemux/policy/flow.h>
+#include <xdemux/policy/guard.h>
 #include <xdemux/policy/listener.h>
 #include <xdemux/policy/listener_tables.h>
 #include <xdemux/policy/settings.h>
@@ -25,8 +27,13 @@ contract::rules encode(const Settings& settings);
 Settings decode(const contract::rules& rules);
 
 contract::listener encode(const Listener& listener, contract::listener_state state);
-/// ErrorKind::failed where it makes no sense.
+/// Without its guard, which stands in tables of its own. ErrorKind::failed where it makes no sense.
 Result<Listener> decode(std::uint32_t id, const contract::listener& listener);
+
+contract::guard encode(const Guard& guard);
+std::optional<Rate> decode_rate(const contract::guard& guard);
+contract::guard_source encode_source(std::uint32_t listener, const Prefix& source);
+Prefix decode(const contract::guard_source& source);
 
 contract::listen_addr encode(const ExactKey& key);
 ExactKey decode(const contract::listen_addr& key);

@@ -36,7 +36,7 @@ struct Explanation {
     contract::verdict action = contract::VERDICT_PASS;   ///< what is done
     contract::reason reason = contract::REASON_UNDECIDED;
     std::optional<Target> target;      ///< of the match
-    std::optional<Listener> listener;  ///< that matched
+    std::optional<Listener> listener;  ///< that matched; without its guard
     std::optional<FlowKey> flow;       ///< that matched
     std::vector<ExplainStage> stages;  ///< in the order in which they were asked
     std::string device;                ///< where it came in; empty: none

@@ -70,6 +70,7 @@ struct Endpoint {
     std::optional<Target> target;         ///< none: of the host
     std::optional<std::string> dev;       ///< none: any
     std::string name;                     ///< of a listener; may be empty
+    Guard guard;                          ///< of a listener
     EndpointSource source = EndpointSource::table;
     std::optional<Process> process;  ///< who holds a host socket, where asked and known
 };

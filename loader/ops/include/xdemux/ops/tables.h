@@ -18,6 +18,9 @@ struct Tables {
     Map<std::uint32_t, contract::journal> journal;
     Map<contract::listen_addr, contract::listen_entry> listen_addrs;
     Map<contract::listen_prefix, contract::listen_entry> listen_prefixes;
+    Map<std::uint32_t, contract::guard> guards;
+    Map<contract::guard_source, contract::guard_admits> guard_sources;
+    Map<contract::guard_client, contract::guard_rate> guard_rates;
     Map<contract::flow_key, contract::flow> flows;
     Map<std::uint32_t, contract::local_hot> local_hot;
     Map<contract::local_route, contract::local_entry> local_routes;

@@ -36,9 +36,10 @@ struct FlowLine {
 /// At most so many errors are told, then "and N more".
 inline constexpr std::size_t batch_errors_shown = 20;
 
-/// `PROTO ENDPOINT [--to TARGET] [--dev DEV] [--v6only] [--reuseport] [--name NAME]`; for `del` without --to and
-/// --reuseport. Blank lines and those that begin with `#` are skipped. `source` names the stream in the messages:
-/// "SOURCE:LINE: MESSAGE", one a line. ErrorKind::usage; failed where the stream cannot be read.
+/// `PROTO ENDPOINT [--to TARGET] [--dev DEV] [--v6only] [--reuseport] [--name NAME] [--from PREFIX,...] [--rate N]
+/// [--burst N]`, --from as often as wanted; for `del` the endpoint, --dev, --v6only and --name. Blank lines and those
+/// that begin with `#` are skipped. `source` names the stream in the messages: "SOURCE:LINE: MESSAGE", one a line.
+/// ErrorKind::usage; failed where the stream cannot be read.
 Result<std::vector<ListenerLine>> parse_listener_batch(std::istream& in, std::string_view source, BatchVerb verb,
                                                        const ResolveDevice& resolve_device);
 

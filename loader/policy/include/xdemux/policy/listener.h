@@ -12,6 +12,7 @@
 
 #include <xdemux/base/error.h>
 #include <xdemux/policy/endpoint.h>
+#include <xdemux/policy/guard.h>
 #include <xdemux/policy/proto.h>
 #include <xdemux/policy/target.h>
 
@@ -37,10 +38,12 @@ struct Listener {
     bool reuseport = false;
     std::string name;  ///< empty, or up to max_name bytes of [A-Za-z0-9._-]
     Target target;
+    Guard guard;  ///< who may reach it; of no meaning for conflicts
 
     static constexpr std::size_t max_name = 15;
 
-    /// What is wrong with it alone: its name, or v6only on an IPv4 endpoint. ErrorKind::usage.
+    /// What is wrong with it alone: its name, v6only on an IPv4 endpoint, or sources of the other family alone.
+    /// ErrorKind::usage.
     [[nodiscard]] Status validate() const;
     [[nodiscard]] Scope scope() const;
     /// The device it is bound to; 0 = unbound.
@@ -49,6 +52,9 @@ struct Listener {
     [[nodiscard]] std::string describe() const;
 
     friend bool operator==(const Listener&, const Listener&) = default;
+
+  private:
+    [[nodiscard]] bool may_be_reached() const;
 };
 
 /// ErrorKind::usage where a name is too long or has a character outside [A-Za-z0-9._-].

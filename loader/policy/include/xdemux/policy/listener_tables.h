@@ -20,18 +20,20 @@ namespace xdemux {
 struct Answer {
     std::uint32_t listener = 0;  ///< 0 = none
     TargetKind target = TargetKind::pass;
+    bool guarded = false;  ///< the listener has a guard, which is to be asked
 
     friend constexpr bool operator==(const Answer&, const Answer&) = default;
 };
 
 /// What else to ask for a packet to this port; what is not set is not looked up.
 enum SlotHint : std::uint8_t {
-    hint_exact = 1,            ///< an exact address, unbound
-    hint_exact_bound = 2,      ///< an exact address, bound to some device
-    hint_prefix = 4,           ///< a prefix, unbound
-    hint_prefix_bound = 8,     ///< a prefix, bound to some device
-    hint_wildcard_bound = 16,  ///< a wildcard (of the family or dual-stack) bound to some device
-    hint_wildcard_dual = 32,   ///< the slot's wildcard answer is dual-stack: a bound dual-stack one comes before it
+    hint_exact = 1,              ///< an exact address, unbound
+    hint_exact_bound = 2,        ///< an exact address, bound to some device
+    hint_prefix = 4,             ///< a prefix, unbound
+    hint_prefix_bound = 8,       ///< a prefix, bound to some device
+    hint_wildcard_bound = 16,    ///< a wildcard (of the family or dual-stack) bound to some device
+    hint_wildcard_dual = 32,     ///< the slot's wildcard answer is dual-stack: a bound dual-stack one comes before it
+    hint_wildcard_guarded = 64,  ///< the slot's wildcard answer is `guarded`
 };
 
 /// One protocol's port, both arrays by the packet's Family. The slot of port 0 stands for all ports (`*`).
