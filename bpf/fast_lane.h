@@ -13,6 +13,7 @@
 
 #include "count.h"
 #include "flow.h"
+#include "guard.h"
 #include "listener.h"
 #include "parse.h"
 #include "scan.h"
@@ -66,6 +67,25 @@ static __always_inline int conclude_listener(struct xdp_md *ctx, const struct pa
 	return conclude(p, REASON_LISTENER_WILDCARD, VERDICT_DROP, listener);
 }
 
+/* Nothing is declined once the guard has admitted the packet, for that may have used up some of the
+ * source's rate. */
+static __always_inline int conclude_guarded(struct xdp_md *ctx, const struct packet *p,
+					    __u32 target, __u32 listener)
+{
+	struct guard_client client;
+	enum reason refusal;
+
+	if (target != TARGET_PASS)
+		return DECLINED;
+	client = client_of(p, listener);
+	refusal = ask_guard_about(&client);
+	if (!refusal)
+		return conclude(p, REASON_LISTENER_WILDCARD, VERDICT_PASS, listener);
+	if (!is_plain(VERDICT_DROP) || is_forwarded(ctx, p))
+		return DECLINED;
+	return conclude(p, refusal, VERDICT_DROP, listener);
+}
+
 static __always_inline int conclude_closed(struct xdp_md *ctx, const struct packet *p)
 {
 	const struct port_slot *all_ports = slot_find(p, 0);
@@ -94,6 +114,9 @@ static __always_inline int fast_lane_ports(struct xdp_md *ctx, const struct pack
 		return conclude_flow(p, flow);
 	if (slot_asks_more(p, slot) || blocking.until_ns || !is_hot_local(p))
 		return DECLINED;
+	if (slot->hints[p->family & 1] & HINT_WILDCARD_GUARDED)
+		return conclude_guarded(ctx, p, slot->target[p->family & 1],
+					slot->listener[p->family & 1]);
 	if (slot->target[p->family & 1])
 		return conclude_listener(ctx, p, slot->target[p->family & 1],
 					 slot->listener[p->family & 1]);

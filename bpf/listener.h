@@ -168,12 +168,11 @@ static __always_inline int match_slot(const struct packet *p, const struct port_
 	return o->target;
 }
 
-/* Whether the slot's own answer is not enough. That it is a dual-stack one matters beside bound
- * wildcards alone. */
+/* Whether the slot's own answer, with its guard, is not enough. That it is a dual-stack one matters
+ * beside bound wildcards alone. */
 static __always_inline int slot_asks_more(const struct packet *p, const struct port_slot *slot)
 {
-	return slot->hints[p->family & 1] &
-	       (HINTS_NAMED | HINT_WILDCARD_BOUND | HINT_WILDCARD_GUARDED);
+	return slot->hints[p->family & 1] & (HINTS_NAMED | HINT_WILDCARD_BOUND);
 }
 
 static __always_inline int slot_is_empty(const struct packet *p, const struct port_slot *slot)

@@ -97,6 +97,14 @@ struct {
 	__type(value, struct guard_admits);
 } guard_sources SEC(".maps");
 
+/* The data path alone: what it found in guard_sources lately. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, GUARD_VERDICTS);
+	__type(key, __u32);
+	__type(value, struct guard_verdict);
+} guard_verdicts SEC(".maps");
+
 /* The data path alone, where a guard has a rate. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

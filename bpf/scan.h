@@ -9,6 +9,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "frame.h"
+#include "hash.h"
 #include "local.h"
 #include "maps.h"
 #include "packet.h"
@@ -24,15 +25,6 @@ struct touch {
 	__u8 tcp_flags;
 	__u8 zero[2];
 };
-
-/* Keyed, in its upper bits well mixed: multiply, fold, multiply (Thorup, 2015). */
-static __always_inline __u64 hash_addr(const __u64 addr[2], __u64 more)
-{
-	__u64 h = (addr[0] ^ more) * settings.hash_key;
-
-	h = ((h ^ h >> 32) + addr[1]) * 0x9e3779b97f4a7c15ull;
-	return h ^ h >> 32;
-}
 
 static __always_inline int is_scanner(const struct scanner *s, const struct touch *t)
 {

@@ -134,11 +134,11 @@ Result<Fd> duplicate(int fd) {
 }  // namespace
 
 std::vector<std::string> table_names() {
-    return {"port_slots",      "listeners",     "journal",       "listen_addrs", "listen_prefixes",
-            "guards",          "guard_sources", "guard_rates",   "flows",        "local_hot",
-            "local_routes",    "fragments",     "port_counters", "port_drops",   "listener_counts",
-            "reason_counters", "reject_limits", "forwarding",    "blocks",       "blocking",
-            "scanners",        "scan_budgets",  "watch",         "watch_limits", "events"};
+    return {"port_slots",    "listeners",      "journal",     "listen_addrs",    "listen_prefixes", "guards",
+            "guard_sources", "guard_verdicts", "guard_rates", "flows",           "local_hot",       "local_routes",
+            "fragments",     "port_counters",  "port_drops",  "listener_counts", "reason_counters", "reject_limits",
+            "forwarding",    "blocks",         "blocking",    "scanners",        "scan_budgets",    "watch",
+            "watch_limits",  "events"};
 }
 
 Result<LoadedObject> LoadedObject::load(const ObjectOptions& options) {

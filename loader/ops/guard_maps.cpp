@@ -2,6 +2,7 @@
 #include "guard_maps.h"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 
 #include <fmt/format.h>
@@ -90,13 +91,18 @@ Status check_guard_room(const Tables& tables, const ListenerSet& present, const 
 }
 
 Status write_guards(const Tables& tables, const std::vector<Listener>& listeners) {
+    // Under the instance's lock, and a guard takes longer to write than a nanosecond: none had this serial before.
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    auto serial = static_cast<std::uint64_t>(std::chrono::nanoseconds(now).count());
     for (const Listener& listener : listeners) {
         if (listener.guard.empty()) continue;
         for (const Prefix& source : listener.guard.sources) {
             if (auto put = tables.guard_sources.put(encode_source(listener.id, source), {listener.id}); !put)
                 return put;
         }
-        if (auto put = tables.guards.put(listener.id, encode(listener.guard)); !put) return put;
+        contract::guard guard = encode(listener.guard);
+        guard.serial = ++serial;
+        if (auto put = tables.guards.put(listener.id, guard); !put) return put;
     }
     return {};
 }

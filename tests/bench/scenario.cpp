@@ -110,6 +110,26 @@ Scenario all_ports() {
     return scenario;
 }
 
+/// SYNs from sources that a listener admits or not, and from random ones of all that it admits: no two alike.
+Scenario guarded() {
+    constexpr std::uint32_t networks = 10'000;
+    constexpr std::uint16_t port = 443;
+    const mix_peers admitted{0, networks << 8, 0, 0};
+    const auto from = [](std::string_view source) {
+        return eth().ipv4(source, host_ipv4).tcp(peer_port, port).syn().pad_to(60);
+    };
+    Scenario scenario;
+    scenario.settings = enforce(VERDICT_DROP, true);
+    scenario.fill = [](Subject& subject) { subject.add_guarded_wildcard({PROTO_TCP, port}, networks); };
+    const std::string name = "source restriction with 10,000 prefixes, ";
+    scenario.rows = {
+        {name + "hit", {from("10.7.8.9")}, REASON_LISTENER_WILDCARD, VERDICT_PASS, 30},
+        {name + "denied", {from("10.77.8.9")}, REASON_SOURCE_DENIED, VERDICT_DROP, {}},
+        {name + "random sources", {from("10.7.8.9")}, REASON_LISTENER_WILDCARD, VERDICT_PASS, {}, admitted},
+    };
+    return scenario;
+}
+
 /// Packets from random ones of `count` peers that have a flow, and from as many that have none.
 Scenario flows(const std::string& count_name, std::uint32_t count) {
     const mix_peers known{0, count, 0, 0}, strangers{count, count, 0, 0};
@@ -175,6 +195,7 @@ std::vector<Scenario> scenarios(std::uint32_t ifindex) {
     return {
         listeners(ifindex),
         all_ports(),
+        guarded(),
         flows("1k", thousand_flows),
         closed_by_table(),
         closed_by_kernel(false, 0),

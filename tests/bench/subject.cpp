@@ -131,6 +131,27 @@ void Subject::add_wildcard(const Listener& listener) {
     });
 }
 
+void Subject::add_guarded_wildcard(const Listener& listener, std::uint32_t networks) {
+    add_wildcard(listener);
+    for (std::uint32_t i = 0; i < networks; i++) {
+        guard_source key{};
+        key.prefixlen = GUARD_SOURCE_FIXED_BITS + 24;
+        key.listener = listeners_;
+        key.family = FAMILY_IPV4;
+        const mix_peer first = mix_peer_of(i << 8);
+        std::copy(std::begin(first.addr), std::end(first.addr), key.addr);
+        put(skeleton_->maps.guard_sources, key, guard_admits{listeners_});
+    }
+    guard value{};
+    value.prefixes = networks;
+    value.serial = listeners_;
+    put(skeleton_->maps.guards, listeners_, value);
+    change_slot(listener.proto, listener.port, [](port_slot& slot) {
+        for (auto& hints : slot.hints)
+            hints |= HINT_WILDCARD_GUARDED;
+    });
+}
+
 void Subject::add_exact(const Listener& listener, std::string_view address) {
     const IpAddress ip = ip_address(address);
     listen_addr key = key_of(listener, family_of(ip));

@@ -35,6 +35,8 @@ class Subject {
 
     /// Dual-stack.
     void add_wildcard(const Listener& listener);
+    /// The same, which admits the first `networks` of 10.0.0.0/24, 10.0.1.0/24, ... alone: those of the mixer's peers.
+    void add_guarded_wildcard(const Listener& listener, std::uint32_t networks);
     void add_exact(const Listener& listener, std::string_view address);
     void add_prefix(const Listener& listener, std::string_view prefix, std::uint32_t bits);
     /// Flows that pass, from these peers to a port of the host's IPv4 or IPv6 address.

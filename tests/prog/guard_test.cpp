@@ -142,6 +142,36 @@ TEST_F(Guard, ThatIsAllZeroRestrictsNothing) {
     expect(syn4, heard(REASON_LISTENER_WILDCARD));
 }
 
+TEST_F(Guard, RemembersNoVerdictOfAnotherSourceOrGuard) {
+    program().add_wildcard(guarded(), FAMILY_DUAL);
+    const auto from = [](std::uint32_t host) {
+        return eth().ipv4("10.0." + std::to_string(host >> 8) + "." + std::to_string(host & 255), host_ipv4);
+    };
+    // Many more sources than verdicts are remembered, so that they take each other's places; each is asked twice.
+    program().add_guard(id, {{"10.0.0.0", 24}, {"10.0.2.0", 24}, {"10.0.16.0", 20}});
+    for (std::uint32_t host = 0; host < 32 * 256 && !HasFailure(); host += 3) {
+        const std::uint32_t block = host >> 8;
+        const bool admitted = block == 0 || block == 2 || block >= 16;
+        for (int i = 0; i < 2; i++) {
+            EXPECT_EQ(program().run(from(host).tcp(peer_port, port).syn()).action, admitted ? XDP_PASS : XDP_DROP)
+                << host;
+        }
+    }
+    // The same bytes as an address of the other family.
+    load(program().settings());
+    program().add_wildcard(guarded(), FAMILY_DUAL);
+    program().add_guard(id, {{"10.1.2.3", 32}});
+    const Packet four = eth().ipv4("10.1.2.3", host_ipv4).tcp(peer_port, port).syn();
+    const Packet six = eth().ipv6("a01:203::", host_ipv6).tcp(peer_port, port).syn();
+    for (int i = 0; i < 2; i++) {
+        expect(four, heard(REASON_LISTENER_WILDCARD));
+        expect(six, denied());
+    }
+    // Another guard of the same listener.
+    program().add_guard(id, {{"10.1.2.4", 32}});
+    expect(four, denied());
+}
+
 TEST_F(Guard, LeavesAdmittedPacketsToTheListenersTarget) {
     program().add_wildcard(guarded(TARGET_DROP), FAMILY_DUAL);
     admit_peer();

@@ -222,10 +222,11 @@ struct guard {
 	__u64 packet_ns; /* what a packet of one source costs: 1e9 / packets_per_second; 0: no rate
 			  */
 	__u64 burst_ns;	 /* how far a source may be ahead of its rate */
+	__u64 serial;	 /* no other guard of the instance has it, nor ever had; 0: none */
 	__u32 prefixes;	 /* how many of guard_sources are this listener's; 0: any source */
 	__u32 packets_per_second; /* as the user asked for it */
 };
-XDEMUX_ASSERT_LAYOUT(struct guard, 24);
+XDEMUX_ASSERT_LAYOUT(struct guard, 32);
 
 /* Key of guard_sources, longest-prefix trie: the sources that a listener admits. The fixed fields
  * are its first 64 bits. */
@@ -243,6 +244,21 @@ struct guard_admits {
 	__u32 listener;
 };
 XDEMUX_ASSERT_LAYOUT(struct guard_admits, 4);
+
+/*
+ * Map guard_verdicts, per CPU, array by a hash of source and guard: whether the guard admitted the
+ * source when it was last looked up. A guard never changes and its serial never returns, so that no
+ * verdict grows old. The data path alone.
+ */
+XDEMUX_CONSTANT(GUARD_VERDICTS, 1024);
+struct guard_verdict {
+	__u8 addr[16];
+	__u64 guard; /* its serial */
+	__u8 family;
+	__u8 admitted;
+	__u8 zero[6];
+};
+XDEMUX_ASSERT_LAYOUT(struct guard_verdict, 32);
 
 /* Map guard_rates, LRU hash: how far each source of a listener with a rate has used it up. The data
  * path writes. */

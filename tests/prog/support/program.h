@@ -129,6 +129,7 @@ class Program {
     demux* skeleton_ = nullptr;
     std::map<std::uint32_t, contract::port_slot> slots_;  // those written
     std::set<std::uint32_t> guarded_;                     // listeners with a guard
+    std::uint64_t serials_ = 0;                           // of guards, given out
     contract::local_hot local_{};
     std::size_t local_count_[contract::FAMILY_COUNT] = {};
 };

@@ -62,6 +62,7 @@ void Program::add_guard(std::uint32_t listener, const std::vector<Source>& sourc
     value.packet_ns = limit.packet_ns;
     value.burst_ns = (limit.burst - 1) * limit.packet_ns;
     value.prefixes = static_cast<__u32>(sources.size());
+    value.serial = ++serials_;
     put(skeleton_->maps.guards, listener, value);
     guarded_.insert(listener);
 }

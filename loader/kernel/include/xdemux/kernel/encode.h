@@ -30,6 +30,7 @@ contract::listener encode(const Listener& listener, contract::listener_state sta
 /// Without its guard, which stands in tables of its own. ErrorKind::failed where it makes no sense.
 Result<Listener> decode(std::uint32_t id, const contract::listener& listener);
 
+/// `serial` is left at 0: it is given out by others.
 contract::guard encode(const Guard& guard);
 std::optional<Rate> decode_rate(const contract::guard& guard);
 contract::guard_source encode_source(std::uint32_t listener, const Prefix& source);
