@@ -270,8 +270,9 @@ class OpsGuardTraffic : public OpsGuards {
                error == 0;
     }
     std::uint64_t packets_of(contract::reason reason) {
+        const auto rows = read_reasons(Instance::open(name_).value()).value();
         std::uint64_t packets = 0;
-        for (const auto& row : read_reasons(Instance::open(name_).value()).value())
+        for (const auto& row : rows)
             if (row.reason == reason) packets += row.packets;
         return packets;
     }

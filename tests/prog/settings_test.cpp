@@ -100,6 +100,7 @@ TEST_F(Maps, HaveTheSizesOfTheContract) {
         {"listen_prefixes", {sizeof(listen_prefix), sizeof(listen_entry)}},
         {"guards", {4, sizeof(contract::guard)}},
         {"guard_sources", {sizeof(contract::guard_source), sizeof(contract::guard_admits)}},
+        {"guard_verdicts", {4, sizeof(contract::guard_verdict)}},
         {"guard_rates", {sizeof(contract::guard_client), sizeof(contract::guard_rate)}},
         {"blocks", {sizeof(contract::block_source), sizeof(contract::block)}},
         {"scanners", {4, sizeof(contract::scanner)}},

@@ -93,7 +93,7 @@ class Program {
     void add_wildcard(const Entry& entry, contract::family family);
     void add_exact(const Entry& entry, std::string_view address);
     void add_prefix(const Entry& entry, std::string_view prefix, std::uint32_t bits);
-    /// Of listeners with this id, which are to be `guarded`. No sources: any.
+    /// Of listeners with this id, which are to be `guarded`; in place of the one there may be. No sources: any.
     void add_guard(std::uint32_t listener, const std::vector<Source>& sources, const Limit& limit = {});
     void add_flow(contract::proto proto, std::string_view local, std::uint16_t local_port, std::string_view remote,
                   std::uint16_t remote_port, contract::target_kind target);

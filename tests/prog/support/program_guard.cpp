@@ -56,6 +56,9 @@ guard_source key_of(std::uint32_t listener, const Source& source) {
 }  // namespace
 
 void Program::add_guard(std::uint32_t listener, const std::vector<Source>& sources, const Limit& limit) {
+    for_each_key<guard_source>(skeleton_->maps.guard_sources, [&](const guard_source& key) {
+        if (key.listener == listener) bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.guard_sources), &key);
+    });
     for (const Source& source : sources)
         put(skeleton_->maps.guard_sources, key_of(listener, source), guard_admits{listener});
     guard value{};
