@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -90,24 +92,52 @@ bool is_named(const Interface& interface, std::string_view name) {
            std::ranges::find(interface.alternative_names, name) != interface.alternative_names.end();
 }
 
-void read_route(const nlmsghdr& message, std::vector<LocalRoute>& routes) {
-    if (message.nlmsg_type != RTM_NEWROUTE) return;
+RouteKind kind_of(unsigned char type) {
+    switch (type) {
+        case RTN_LOCAL:
+            return RouteKind::local;
+        case RTN_UNICAST:
+            return RouteKind::unicast;
+        case RTN_BROADCAST:
+            return RouteKind::broadcast;
+        case RTN_MULTICAST:
+            return RouteKind::multicast;
+        default:
+            return RouteKind::other;
+    }
+}
+
+std::optional<Route> read_route(const nlmsghdr& message) {
+    if (message.nlmsg_type != RTM_NEWROUTE) return std::nullopt;
     auto* header = const_cast<nlmsghdr*>(&message);
     nlattr* attributes[RTA_MAX + 1] = {};
-    if (nlmsg_parse(header, sizeof(rtmsg), attributes, RTA_MAX, nullptr) < 0) return;
+    if (nlmsg_parse(header, sizeof(rtmsg), attributes, RTA_MAX, nullptr) < 0) return std::nullopt;
     rtmsg route{};
     std::memcpy(&route, nlmsg_data(&message), sizeof route);
-    if (route.rtm_type != RTN_LOCAL) return;
 
     // A default route has no RTA_DST: the address is then all zeros, which is what it means.
     const std::uint32_t ifindex = attribute_or_zero<std::uint32_t>(attributes[RTA_OIF]);
     if (route.rtm_family == AF_INET) {
         const auto bytes = attribute_or_zero<std::array<std::uint8_t, 4>>(attributes[RTA_DST]);
-        routes.push_back({Prefix::of(Address::ipv4(bytes), route.rtm_dst_len), ifindex});
-    } else if (route.rtm_family == AF_INET6) {
-        const auto bytes = attribute_or_zero<std::array<std::uint8_t, 16>>(attributes[RTA_DST]);
-        routes.push_back({Prefix::of(Address::ipv6(bytes), route.rtm_dst_len), ifindex});
+        return Route{kind_of(route.rtm_type), Prefix::of(Address::ipv4(bytes), route.rtm_dst_len), ifindex};
     }
+    if (route.rtm_family != AF_INET6) return std::nullopt;
+    const auto bytes = attribute_or_zero<std::array<std::uint8_t, 16>>(attributes[RTA_DST]);
+    return Route{kind_of(route.rtm_type), Prefix::of(Address::ipv6(bytes), route.rtm_dst_len), ifindex};
+}
+
+/// A destination of IPv4 or IPv6 as RTM_GETROUTE takes it.
+struct RouteQuestion {
+    rtmsg header;
+    nlattr attribute;
+    std::array<std::uint8_t, 16> address;
+};
+static_assert(sizeof(RouteQuestion) == sizeof(rtmsg) + sizeof(nlattr) + 16);
+
+/// The kernel's words for "there is no way to it".
+bool is_no_route(int error_number) {
+    return error_number == ENETUNREACH || error_number == EHOSTUNREACH || error_number == EACCES ||
+           error_number == EINVAL;
 }
 
 }  // namespace
@@ -169,9 +199,49 @@ Result<std::vector<LocalRoute>> local_routes() {
     std::vector<LocalRoute> routes;
     const Status done = netlink_dump(
         {NETLINK_ROUTE, RTM_GETROUTE, std::as_bytes(std::span(&header, 1)), true}, "cannot list the local routes",
-        [&] { routes.clear(); }, [&](const nlmsghdr& message) { read_route(message, routes); });
+        [&] { routes.clear(); },
+        [&](const nlmsghdr& message) {
+            const auto route = read_route(message);
+            if (route && route->kind == RouteKind::local) routes.push_back({route->prefix, route->ifindex});
+        });
     if (!done) return fail(done.error());
     return routes;
+}
+
+std::string_view route_kind_name(RouteKind kind) {
+    switch (kind) {
+        case RouteKind::local:
+            return "local";
+        case RouteKind::unicast:
+            return "unicast";
+        case RouteKind::broadcast:
+            return "broadcast";
+        case RouteKind::multicast:
+            return "multicast";
+        case RouteKind::other:
+            return "other";
+        case RouteKind::none:
+            break;
+    }
+    return "no route";
+}
+
+Result<Route> route_to(const Address& destination) {
+    const std::uint8_t bits = address_bits(destination.family());
+    RouteQuestion question{};
+    question.header.rtm_family = destination.family() == Family::ipv4 ? AF_INET : AF_INET6;
+    question.header.rtm_dst_len = bits;
+    question.header.rtm_flags = RTM_F_LOOKUP_TABLE | RTM_F_FIB_MATCH;
+    question.attribute.nla_type = RTA_DST;
+    question.attribute.nla_len = static_cast<std::uint16_t>(sizeof question.attribute + bits / 8U);
+    question.address = destination.bytes();
+    const std::size_t size = sizeof question.header + question.attribute.nla_len;
+    Route found{RouteKind::none, {destination, bits}, 0};
+    const Status done = netlink_ask({NETLINK_ROUTE, RTM_GETROUTE, std::as_bytes(std::span(&question, 1)).first(size)},
+                                    fmt::format("cannot look up the route to {}", destination.to_string()),
+                                    [&](const nlmsghdr& message) { found = read_route(message).value_or(found); });
+    if (!done && !is_no_route(done.error().error_number())) return fail(done.error());
+    return found;
 }
 
 }  // namespace xdemux

@@ -64,22 +64,22 @@ Result<SocketPtr> open_socket(const DumpRequest& request, std::string_view what)
 }
 
 /// True: complete. False: interrupted by a change.
-Result<bool> attempt_dump(const DumpRequest& request, std::string_view what, const DumpHandler& handler) {
+Result<bool> attempt(const DumpRequest& request, int flags, std::string_view what, const DumpHandler& handler) {
     auto socket = open_socket(request, what);
     if (!socket) return fail(std::move(socket.error()));
     nl_sock* sock = socket->get();
 
-    Attempt attempt{handler};
-    nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, on_message, &attempt);
-    nl_socket_modify_cb(sock, NL_CB_FINISH, NL_CB_CUSTOM, on_finish, &attempt);
-    nl_socket_modify_err_cb(sock, NL_CB_CUSTOM, on_error, &attempt);
+    Attempt state{handler};
+    nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, on_message, &state);
+    nl_socket_modify_cb(sock, NL_CB_FINISH, NL_CB_CUSTOM, on_finish, &state);
+    nl_socket_modify_err_cb(sock, NL_CB_CUSTOM, on_error, &state);
 
     // libnl does not change what it sends; its parameter merely lacks the const.
     void* header = const_cast<std::byte*>(request.header.data());
-    int result = nl_send_simple(sock, request.type, NLM_F_DUMP, header, request.header.size());
+    int result = nl_send_simple(sock, request.type, flags, header, request.header.size());
     if (result >= 0) result = nl_recvmsgs_default(sock);
 
-    if (attempt.error_number != 0) return fail_system(attempt.error_number, what);
+    if (state.error_number != 0) return fail_system(state.error_number, what);
     if (result == -NLE_DUMP_INTR) return false;
     if (result < 0) return fail(ErrorKind::failed, fmt::format("{}: {}", what, nl_geterror(result)));
     return true;
@@ -91,11 +91,17 @@ Status netlink_dump(const DumpRequest& request, std::string_view what, const std
                     const DumpHandler& handler) {
     for (int i = 0; i < attempts; ++i) {
         restart();
-        const auto complete = attempt_dump(request, what, handler);
+        const auto complete = attempt(request, NLM_F_DUMP, what, handler);
         if (!complete) return fail(complete.error());
         if (*complete) return {};
     }
     return fail(ErrorKind::failed, fmt::format("{}: it changed during each of {} attempts; try again", what, attempts));
+}
+
+Status netlink_ask(const DumpRequest& request, std::string_view what, const DumpHandler& handler) {
+    const auto answered = attempt(request, 0, what, handler);
+    if (!answered) return fail(answered.error());
+    return {};
 }
 
 }  // namespace xdemux

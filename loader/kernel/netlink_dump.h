@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// One netlink dump: send a request, hand each answer to a function. Private to this box; it knows no family's contents.
+// One netlink request: send it, hand each answer to a function. Private to this box; it knows no family's contents.
 #pragma once
 
 #include <cstddef>
@@ -32,6 +32,9 @@ struct DumpRequest {
 /// such attempts the error is `failed`. Other errors keep the kernel's errno.
 Status netlink_dump(const DumpRequest& request, std::string_view what, const std::function<void()>& restart,
                     const DumpHandler& handler);
+
+/// A request that gets a single answer, or the kernel's errno.
+Status netlink_ask(const DumpRequest& request, std::string_view what, const DumpHandler& handler);
 
 /// An attribute's payload copied into a number or a packed struct; a zero value if it is absent or too short.
 template <typename T>

@@ -20,17 +20,8 @@ namespace {
 // The kernel's TCP states by number (enum of net/tcp_states.h), which inet_diag uses for every protocol. Number 12,
 // a half-open connection of a listener, is reported as 3.
 constexpr std::uint32_t kernel_established = 1;
+constexpr std::uint32_t kernel_new_syn_recv = 12;
 constexpr std::uint32_t every_state = 0xfff;  // bits 1 to 11
-
-std::optional<HostSocketState> tcp_state(std::uint8_t number) {
-    constexpr HostSocketState states[] = {
-        HostSocketState::established, HostSocketState::syn_sent,   HostSocketState::syn_recv,
-        HostSocketState::fin_wait1,   HostSocketState::fin_wait2,  HostSocketState::time_wait,
-        HostSocketState::close,       HostSocketState::close_wait, HostSocketState::last_ack,
-        HostSocketState::listen,      HostSocketState::closing};
-    if (number < kernel_established || number > std::size(states)) return std::nullopt;
-    return states[number - kernel_established];
-}
 
 Address::Bytes bytes_of(const __be32 (&words)[4]) {
     Address::Bytes bytes;
@@ -72,16 +63,11 @@ void read_socket(const nlmsghdr& header, Proto proto, std::vector<HostSocket>& s
     inet_diag_msg message{};
     std::memcpy(&message, nlmsg_data(&header), sizeof message);
 
+    const auto state = host_socket_state(proto, message.idiag_state);
+    if (!state) return;
     HostSocket socket;
     socket.proto = proto;
-    if (proto == Proto::tcp) {
-        const auto state = tcp_state(message.idiag_state);
-        if (!state) return;
-        socket.state = *state;
-    } else {
-        socket.state =
-            message.idiag_state == kernel_established ? HostSocketState::connected : HostSocketState::unconnected;
-    }
+    socket.state = *state;
     set_addresses(message, socket);
     socket.local_port = ntohs(message.id.idiag_sport);
     socket.remote_port = ntohs(message.id.idiag_dport);
@@ -109,7 +95,43 @@ Status append_sockets(Proto proto, Family family, std::vector<HostSocket>& socke
     return done;
 }
 
+void copy_address(__be32 (&to)[4], const Address& address) {
+    std::memcpy(to, address.bytes().data(), address_bits(address.family()) / 8U);
+}
+
+/// TCP is asked from the socket's point of view; UDP, "for historical reasons" as the kernel has it, from the packet's.
+inet_diag_req_v2 question_of(const FlowKey& packet, std::uint32_t ifindex) {
+    const bool tcp = packet.proto == Proto::tcp;
+    const SocketAddress& first = tcp ? packet.local : packet.remote;
+    const SocketAddress& second = tcp ? packet.remote : packet.local;
+    inet_diag_req_v2 request{};
+    request.sdiag_family = first.address.family() == Family::ipv4 ? AF_INET : AF_INET6;
+    request.sdiag_protocol = tcp ? IPPROTO_TCP : IPPROTO_UDP;
+    request.idiag_states = every_state;
+    request.id.idiag_sport = htons(first.port);
+    request.id.idiag_dport = htons(second.port);
+    copy_address(request.id.idiag_src, first.address);
+    copy_address(request.id.idiag_dst, second.address);
+    request.id.idiag_if = ifindex;
+    request.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
+    request.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+    return request;
+}
+
 }  // namespace
+
+std::optional<HostSocketState> host_socket_state(Proto proto, std::uint8_t number) {
+    constexpr HostSocketState states[] = {
+        HostSocketState::established, HostSocketState::syn_sent,   HostSocketState::syn_recv,
+        HostSocketState::fin_wait1,   HostSocketState::fin_wait2,  HostSocketState::time_wait,
+        HostSocketState::close,       HostSocketState::close_wait, HostSocketState::last_ack,
+        HostSocketState::listen,      HostSocketState::closing,    HostSocketState::syn_recv};
+    static_assert(std::size(states) == kernel_new_syn_recv);
+    if (number < kernel_established || number > std::size(states)) return std::nullopt;
+    if (proto == Proto::udp)
+        return number == kernel_established ? HostSocketState::connected : HostSocketState::unconnected;
+    return states[number - kernel_established];
+}
 
 std::string_view host_socket_state_name(HostSocketState state) {
     switch (state) {
@@ -150,6 +172,17 @@ Result<std::vector<HostSocket>> host_sockets() {
         }
     }
     return sockets;
+}
+
+Result<std::optional<HostSocket>> find_host_socket(const FlowKey& packet, std::uint32_t ifindex) {
+    const inet_diag_req_v2 request = question_of(packet, ifindex);
+    std::vector<HostSocket> found;
+    const Status done = netlink_ask({NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, std::as_bytes(std::span(&request, 1))},
+                                    fmt::format("cannot look up the socket of {}", packet.to_string()),
+                                    [&](const nlmsghdr& message) { read_socket(message, packet.proto, found); });
+    if (!done && done.error().error_number() == ENOENT) return std::optional<HostSocket>();
+    if (!done) return fail(done.error());
+    return found.empty() ? std::nullopt : std::optional(found.front());
 }
 
 }  // namespace xdemux

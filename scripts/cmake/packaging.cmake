@@ -10,7 +10,8 @@ install(TARGETS xdemux EXPORT xdemuxTargets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
-install(FILES ${PROJECT_SOURCE_DIR}/bpf/include/xdemux/contract.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xdemux)
+install(FILES ${PROJECT_SOURCE_DIR}/bpf/include/xdemux/contract.h ${PROJECT_SOURCE_DIR}/bpf/include/xdemux/oracle.h
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xdemux)
 foreach(box base policy kernel ops)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/loader/${box}/include/xdemux/${box}
           DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xdemux FILES_MATCHING PATTERN "*.h")
@@ -30,7 +31,7 @@ endforeach()
 
 # A static library passes on what it links; a shared one keeps it to itself, but for what its headers use.
 set(pc_requires "fmt")
-set(pc_requires_private "libbpf >= 1.1, libnl-route-3.0")
+set(pc_requires_private "libbpf >= 1.1, libnl-route-3.0, libpcap")
 if(NOT BUILD_SHARED_LIBS)
   string(APPEND pc_requires ", ${pc_requires_private}")
   set(pc_requires_private "")

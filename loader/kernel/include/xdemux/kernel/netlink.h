@@ -63,4 +63,19 @@ struct LocalRoute {
 /// that a change interrupted is repeated.
 Result<std::vector<LocalRoute>> local_routes();
 
+/// What the kernel does with a packet for a destination.
+enum class RouteKind : std::uint8_t { local, unicast, broadcast, multicast, other, none };
+/// "local", "unicast", ...; none is "no route".
+std::string_view route_kind_name(RouteKind kind);
+
+struct Route {
+    RouteKind kind = RouteKind::none;
+    Prefix prefix;              ///< of the entry that matched; of none: the address
+    std::uint32_t ifindex = 0;  ///< 0 where it names no single device
+};
+
+/// By the kernel's own look-up, as for a packet that this host sends: local destinations are the same either way, but
+/// neither a VRF nor a policy rule for an ingress device counts.
+Result<Route> route_to(const Address& destination);
+
 }  // namespace xdemux

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include <xdemux/base/error.h>
 #include <xdemux/policy/address.h>
+#include <xdemux/policy/flow.h>
 #include <xdemux/policy/proto.h>
 
 namespace xdemux {
@@ -33,6 +35,10 @@ enum class HostSocketState {
 /// "ESTAB", "TIME-WAIT", "LISTEN", "UNCONN", ...: the words of `ss`.
 std::string_view host_socket_state_name(HostSocketState state);
 
+/// From the kernel's number of a socket's state (net/tcp_states.h); a half-open connection has one of its own. None for
+/// a number that is no state.
+std::optional<HostSocketState> host_socket_state(Proto proto, std::uint8_t number);
+
 struct HostSocket {
     Proto proto{};
     HostSocketState state = HostSocketState::close;
@@ -50,5 +56,10 @@ struct HostSocket {
 /// go: one that moves between states meanwhile may be missed or seen twice. Error: `unsupported` where the kernel
 /// cannot list them.
 Result<std::vector<HostSocket>> host_sockets();
+
+/// The socket that a packet of this 4-tuple reaches, by the kernel's own look-up (inet_diag answers a single question
+/// by inet_lookup() and __udp4_lib_lookup()); none: no socket. `ifindex`: where the packet comes in, 0: a device that
+/// no socket is bound to. Unlike the helpers of BPF it gives the inode, so the process behind the socket.
+Result<std::optional<HostSocket>> find_host_socket(const FlowKey& packet, std::uint32_t ifindex);
 
 }  // namespace xdemux
