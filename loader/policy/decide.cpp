@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <algorithm>
 #include <functional>
 #include <set>
 #include <vector>
@@ -10,21 +11,14 @@ namespace {
 
 using Condition = std::function<bool(const Listener&)>;
 
-/// The listeners that hear the packet at all, from which the steps choose.
-std::vector<const Listener*> candidates(const ListenerSet& listeners, const PacketFacts& packet) {
-    std::vector<const Listener*> found;
-    for (const auto& [id, listener] : listeners.listeners()) {
-        const Family family = packet.destination.family();
-        const bool family_fits = listener.scope() == Scope::dual || listener.local.family() == family;
-        const bool address_fits =
-            listener.local.form == LocalForm::wildcard || listener.local.prefix.contains(packet.destination);
-        const bool device_fits = !listener.device || listener.ifindex() == packet.ifindex;
-        if (listener.proto == packet.proto && listener.local.ports.covers(packet.port) && family_fits && address_fits &&
-            device_fits) {
-            found.push_back(&listener);
-        }
-    }
-    return found;
+bool hears(const Listener& listener, const PacketFacts& packet) {
+    const Family family = packet.destination.family();
+    const bool wildcard = listener.local.form == LocalForm::wildcard;
+    const bool family_fits = listener.scope() == Scope::dual || listener.local.family() == family;
+    const bool address_fits = wildcard ? packet.local : listener.local.prefix.contains(packet.destination);
+    const bool device_fits = !listener.device || listener.ifindex() == packet.ifindex;
+    return listener.proto == packet.proto && listener.local.ports.covers(packet.port) && family_fits && address_fits &&
+           device_fits;
 }
 
 /// The candidate with the lowest id, of those that fulfil the condition.
@@ -84,17 +78,46 @@ std::string_view listener_step_name(ListenerStep step) {
     return "listener_all_ports";
 }
 
+std::vector<const Listener*> hearers(const ListenerSet& listeners, const PacketFacts& packet) {
+    std::vector<const Listener*> found;
+    for (const auto& [id, listener] : listeners.listeners()) {
+        if (hears(listener, packet)) found.push_back(&listener);
+    }
+    return found;
+}
+
 Decision decide(const ListenerSet& listeners, const PacketFacts& packet) {
-    const auto found = candidates(listeners, packet);
+    return decide(hearers(listeners, packet), packet);
+}
+
+Decision decide(std::span<const Listener* const> listeners, const PacketFacts& packet) {
+    std::vector<const Listener*> found;
+    for (const Listener* listener : listeners) {
+        if (hears(*listener, packet)) found.push_back(listener);
+    }
     Decision decision = decide_among(found, false);
     if (decision.listener == 0) {
         decision = decide_among(found, true);
         if (decision.listener == 0) return {};
         decision.step = ListenerStep::listener_all_ports;
     }
-    const Guard& guard = listeners.find(decision.listener)->guard;
-    decision.source_denied = packet.source && !guard.admits(*packet.source);
+    const auto winner = std::find_if(found.begin(), found.end(),
+                                     [&](const Listener* listener) { return listener->id == decision.listener; });
+    decision.source_denied = packet.source && !(*winner)->guard.admits(*packet.source);
     return decision;
+}
+
+std::string_view why_first(const Listener& first, const Listener& other) {
+    if (first.local.ports.is_all() != other.local.ports.is_all()) return "names the port (a port before all ports)";
+    if (first.local.form != other.local.form) {
+        if (first.local.form == LocalForm::prefix) return "is more specific (prefix before wildcard)";
+        return other.local.form == LocalForm::prefix ? "is more specific (exact address before prefix)"
+                                                     : "is more specific (exact address before wildcard)";
+    }
+    if (first.local.prefix.length != other.local.prefix.length) return "is more specific (the longest prefix first)";
+    if (first.scope() != other.scope()) return "is of the packet's family alone (one family before dual-stack)";
+    if (first.device.has_value() != other.device.has_value()) return "is bound to the device (bound before unbound)";
+    return "was made before it (the first of a group answers for all)";
 }
 
 }  // namespace xdemux

@@ -6,7 +6,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include <xdemux/policy/address.h>
 #include <xdemux/policy/listener_set.h>
@@ -20,6 +22,7 @@ struct PacketFacts {
     Address destination;
     std::uint16_t port = 0;           ///< destination, host order
     std::uint32_t ifindex = 0;        ///< where it came in
+    bool local = true;                ///< the destination is this host's; wildcards speak for no other
     std::optional<Address> source{};  ///< none: one that every listener admits
 };
 
@@ -43,5 +46,14 @@ struct Decision {
 
 /// A packet to port 0 has no listener, whatever the set.
 Decision decide(const ListenerSet& listeners, const PacketFacts& packet);
+/// The same among these alone, which are in the order of their ids.
+Decision decide(std::span<const Listener* const> listeners, const PacketFacts& packet);
+
+/// The listeners of the set that hear the packet at all, by id; they live as long as the set.
+std::vector<const Listener*> hearers(const ListenerSet& listeners, const PacketFacts& packet);
+
+/// Of two listeners that hear the same packet, why the first answers: what it is or has that comes before the other, as
+/// in "is more specific (exact address before wildcard)".
+std::string_view why_first(const Listener& first, const Listener& other);
 
 }  // namespace xdemux
