@@ -3,12 +3,16 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include <xdemux/ops/capture.h>
 #include <xdemux/ops/explain.h>
 #include <xdemux/ops/packet.h>
 
 #include "commands/command_line.h"
+#include "render/capture.h"
 #include "render/explanation.h"
 
 namespace xdemux {
@@ -20,9 +24,12 @@ struct ExplainArguments {
     std::string destination;
     std::string device;
     std::string flags;
+    std::string fragment;
+    std::string capture;
 };
 
 Result<ExplainRequest> request_of(const ExplainArguments& arguments) {
+    if (arguments.destination.empty()) return fail(ErrorKind::usage, "PROTO SRC DST or --pcap FILE is missing");
     ExplainRequest request;
     const auto proto = parse_proto(arguments.proto);
     if (!proto) return fail(proto.error());
@@ -34,6 +41,11 @@ Result<ExplainRequest> request_of(const ExplainArguments& arguments) {
     if (!destination) return fail(destination.error());
     request.packet.destination = *destination;
     if (!arguments.device.empty()) request.device = arguments.device;
+    if (!arguments.fragment.empty()) {
+        const auto part = parse_packet_part(arguments.fragment);
+        if (!part) return fail(part.error());
+        request.packet.part = *part;
+    }
     if (arguments.flags.empty()) return request;
     if (*proto != Proto::tcp) return fail(ErrorKind::usage, "--flags goes with tcp; udp has none");
     std::string text = arguments.flags;
@@ -44,7 +56,39 @@ Result<ExplainRequest> request_of(const ExplainArguments& arguments) {
     return request;
 }
 
+/// Every packet of the file, each printed as soon as it is known.
+Status explain_packets(Capture& capture, const Tracer& tracer, CapturePrinter& printer) {
+    std::optional<ProgressBar> bar;
+    if (!Output::is_terminal()) bar.emplace("reading");  // else the packets are progress enough
+    while (true) {
+        const auto packet = capture.next();
+        if (!packet) return fail(packet.error());
+        if (!*packet) return {};
+        const auto explanation = tracer.explain_captured((*packet)->frame);
+        if (!explanation) return fail(explanation.error());
+        printer.add(**packet, *explanation);
+        if (bar) bar->show(capture.position(), capture.size());
+    }
+}
+
+Status run_capture(const ExplainArguments& arguments, Session& session) {
+    auto capture = Capture::open(arguments.capture);
+    if (!capture) return fail(capture.error());
+    const auto instance = session.open();
+    if (!instance) return fail(instance.error());
+    const auto tracer =
+        Tracer::open(*instance, arguments.device.empty() ? std::nullopt : std::optional<std::string>(arguments.device));
+    if (!tracer) return fail(tracer.error());
+    const Sink sink = session.sink();
+    const PortNames names = PortNames::system();
+    const auto printer = session.json() ? make_capture_json(sink) : make_capture_text(names, sink);
+    const Status done = explain_packets(*capture, *tracer, *printer);
+    printer->end();  // what was found before a failure is a whole document too
+    return done;
+}
+
 Status run_explain(const ExplainArguments& arguments, Session& session) {
+    if (!arguments.capture.empty()) return run_capture(arguments, session);
     const auto request = request_of(arguments);
     if (!request) return fail(request.error());
     const auto instance = session.open();
@@ -64,12 +108,23 @@ Status run_explain(const ExplainArguments& arguments, Session& session) {
 void add_explain_command(CLI::App& root, Commands& commands) {
     auto arguments = std::make_shared<ExplainArguments>();
     CLI::App* explain = root.add_subcommand("explain", "what becomes of a packet, and by which look-ups");
-    explain->add_option("PROTO", arguments->proto, "tcp or udp")->required();
-    explain->add_option("SRC", arguments->source, "ADDR:PORT that sends it")->required();
-    explain->add_option("DST", arguments->destination, "ADDR:PORT that it is for")->required();
+    const std::vector<CLI::Option*> of_one = {
+        explain->add_option("PROTO", arguments->proto, "tcp or udp"),
+        explain->add_option("SRC", arguments->source, "ADDR:PORT that sends it"),
+        explain->add_option("DST", arguments->destination, "ADDR:PORT that it is for"),
+        explain->add_option("--flags", arguments->flags, "TCP flags, as in syn,ack; syn unless given")
+            ->type_name("FLAGS"),
+        explain->add_option("--fragment", arguments->fragment, "a fragment instead of a whole packet: first or later")
+            ->type_name("WHICH"),
+    };
     explain->add_option("--dev", arguments->device, "where it comes in; the first that is attached unless given")
         ->type_name("DEV");
-    explain->add_option("--flags", arguments->flags, "TCP flags, as in syn,ack; syn unless given")->type_name("FLAGS");
+    CLI::Option* capture =
+        explain->add_option("--pcap", arguments->capture,
+                            "every packet of a capture, pcap or pcapng, in place of one; \"-\" is standard input");
+    capture->type_name("FILE");
+    for (CLI::Option* option : of_one)
+        capture->excludes(option);
     commands.add(explain, [arguments](Session& session) { return run_explain(*arguments, session); });
 }
 

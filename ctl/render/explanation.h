@@ -11,7 +11,7 @@
 namespace xdemux {
 
 /// verdict, action, reason, target, matched ({"listener": ...}, {"flow": ...} or null), stages (stage, found, answer),
-/// dev.
+/// dev, kernel (socket, route, local; null of a captured packet), runner_up (listener or socket, and why; null).
 Json to_json(const Explanation& explanation);
 void print_explanation_json(const Explanation& explanation, const Sink& sink);
 void print_explanation_text(const Explanation& explanation, const PortNames& names, const Sink& sink);

@@ -63,6 +63,11 @@ Json to_json(const std::optional<std::string>& text) {
     return text ? Json(*text) : Json(nullptr);
 }
 
+Json to_json(const std::optional<Process>& process) {
+    if (!process) return nullptr;
+    return Json{{"pid", process->pid}, {"name", process->name}};
+}
+
 Json text_or_null(std::string_view text) {
     return text.empty() ? Json(nullptr) : Json(text);
 }

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <xdemux/ops/snapshot.h>
 #include <xdemux/policy/endpoint.h>
 #include <xdemux/policy/guard.h>
 #include <xdemux/policy/target.h>
@@ -25,6 +26,8 @@ Json to_json(const SocketAddress& address);
 Json to_json(const std::optional<SocketAddress>& address);
 Json to_json(const std::optional<Target>& target);
 Json to_json(const std::optional<std::string>& text);
+/// {"pid": 4711, "name": "nginx"}
+Json to_json(const std::optional<Process>& process);
 /// Null where it is empty.
 Json text_or_null(std::string_view text);
 

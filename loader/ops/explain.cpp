@@ -7,11 +7,13 @@
 #include <fmt/format.h>
 
 #include <xdemux/kernel/encode.h>
-#include <xdemux/kernel/netlink.h>
 #include <xdemux/kernel/test_run.h>
 #include <xdemux/ops/attach.h>
 #include <xdemux/ops/explain.h>
 #include <xdemux/ops/listeners.h>
+#include <xdemux/ops/settings.h>
+
+#include "kernel_view.h"
 
 namespace xdemux {
 namespace {
@@ -54,7 +56,7 @@ std::vector<ExplainStage> stages_of(const contract::trace& trace) {
         const bool found = (trace.answered & words.stage) != 0;
         const bool limited = words.stage == contract::STAGE_GUARD && trace.reason == contract::REASON_RATE_LIMITED;
         const std::string_view answer = limited ? "the source is over its rate" : words.found;
-        stages.push_back({words.name, found, std::string(found ? answer : words.missed)});
+        stages.push_back({words.stage, words.name, found, std::string(found ? answer : words.missed)});
     }
     return stages;
 }
@@ -81,7 +83,7 @@ void copy_address(__u8 (&to)[Size], std::span<const std::uint8_t> frame, std::si
     if (offset + size <= frame.size()) std::copy_n(frame.begin() + static_cast<std::ptrdiff_t>(offset), size, to);
 }
 
-/// The flow that matched, from the frame's own addresses where the program found them.
+/// The 4-tuple, from the frame's own addresses where the program found them.
 FlowKey flow_of(const contract::trace& trace, std::span<const std::uint8_t> frame) {
     const Family family = trace.family == contract::FAMILY_IPV4 ? Family::ipv4 : Family::ipv6;
     const std::size_t source = trace.l3_offset + (family == Family::ipv4 ? 12U : 8U);
@@ -95,19 +97,28 @@ FlowKey flow_of(const contract::trace& trace, std::span<const std::uint8_t> fram
     return decode(key);
 }
 
-Result<contract::trace> run_traced(const Instance& instance, std::span<const std::uint8_t> frame,
-                                   std::uint32_t ifindex) {
-    const auto program = instance.pins().open("prog");
-    if (!program) return fail(program.error());
-    contract::trace trace{};
-    trace.key = instance.settings().trace_key;
-    const auto metadata = std::bit_cast<std::array<std::uint8_t, sizeof trace>>(trace);
-    const auto output = test_run(program->get(), {metadata, frame, ifindex});
-    if (!output) return fail(output.error());
-    std::memcpy(&trace, output->metadata.data(), sizeof trace);
-    if (trace.reason == contract::REASON_UNDECIDED)
-        return fail(ErrorKind::failed, "the program gave no trace; its settings were changed meanwhile: try again");
-    return trace;
+/// Reasons for which no IP header was found whole.
+bool is_without_addresses(contract::reason reason) {
+    switch (reason) {
+        case contract::REASON_NOT_IP:
+        case contract::REASON_BAD_ETHERNET:
+        case contract::REASON_BAD_VLAN:
+        case contract::REASON_BAD_IPV4:
+        case contract::REASON_BAD_IPV6:
+            return true;
+        default:
+            return false;
+    }
+}
+
+std::optional<PacketEnds> ends_of(const contract::trace& trace, std::span<const std::uint8_t> frame) {
+    const auto reason = static_cast<contract::reason>(trace.reason);
+    if (is_without_addresses(reason)) return std::nullopt;
+    FlowKey key = flow_of(trace, frame);
+    // The ports of an ICMP error are those that it quotes, not its own.
+    const bool with_ports = (key.local.port != 0 || key.remote.port != 0) && reason != contract::REASON_ICMP_ERROR;
+    if (!with_ports) key.local.port = key.remote.port = 0;
+    return PacketEnds{with_ports ? std::optional(key.proto) : std::nullopt, key.remote, key.local};
 }
 
 Status fill_match(const Instance& instance, const contract::trace& trace, Explanation& out) {
@@ -127,38 +138,77 @@ Status fill_match(const Instance& instance, const contract::trace& trace, Explan
     return {};
 }
 
-Result<Explanation> explain_on(const Instance& instance, std::span<const std::uint8_t> frame,
-                               const std::optional<Interface>& device) {
-    const auto trace = run_traced(instance, frame, device ? device->ifindex : 0);
+}  // namespace
+
+Result<Tracer> Tracer::open(const Instance& instance, const std::optional<std::string>& device) {
+    auto ingress = ingress_device(instance, device);
+    if (!ingress) return fail(std::move(ingress.error()));
+    auto program = instance.pins().open("prog");
+    if (!program) return fail(std::move(program.error()));
+    return Tracer(instance, std::move(*program), std::move(*ingress));
+}
+
+Result<contract::trace> Tracer::run(std::span<const std::uint8_t> frame, std::uint32_t ifindex) const {
+    if (frame.size() < smallest_frame)
+        return fail(ErrorKind::usage, fmt::format("a frame of {} bytes has no Ethernet header", frame.size()));
+    contract::trace trace{};
+    trace.key = instance_->settings().trace_key;
+    const auto metadata = std::bit_cast<std::array<std::uint8_t, sizeof trace>>(trace);
+    const auto output = test_run(program_.get(), {metadata, frame, ifindex});
+    if (!output) return fail(output.error());
+    std::memcpy(&trace, output->metadata.data(), sizeof trace);
+    if (trace.reason == contract::REASON_UNDECIDED)
+        return fail(ErrorKind::failed, "the program gave no trace; its settings were changed meanwhile: try again");
+    return trace;
+}
+
+Result<Explanation> Tracer::explain(std::span<const std::uint8_t> frame) const {
+    const auto trace = run(frame);
     if (!trace) return fail(trace.error());
     Explanation out;
     out.verdict = static_cast<contract::verdict>(trace->verdict);
     out.action = static_cast<contract::verdict>(trace->action);
     out.reason = static_cast<contract::reason>(trace->reason);
     out.stages = stages_of(*trace);
-    out.device = device ? device->name : "";
+    out.device = device_ ? device_->name : "";
     out.frame.assign(frame.begin(), frame.end());
-    if (auto filled = fill_match(instance, *trace, out); !filled) return fail(std::move(filled.error()));
+    out.ends = ends_of(*trace, frame);
+    if (auto filled = fill_match(*instance_, *trace, out); !filled) return fail(std::move(filled.error()));
     return out;
 }
 
-}  // namespace
+Result<Explanation> Tracer::explain_captured(std::span<const std::uint8_t> frame) const {
+    if (frame.size() >= smallest_frame) return explain(frame);
+    Explanation out;
+    out.reason = contract::REASON_BAD_ETHERNET;
+    out.verdict = contract::VERDICT_DROP;
+    if (settings_in_force(*instance_).mode == Mode::enforce) out.action = out.verdict;
+    out.device = device_ ? device_->name : "";
+    out.frame.assign(frame.begin(), frame.end());
+    return out;
+}
 
 Result<Explanation> explain(const Instance& instance, const ExplainRequest& request) {
-    const auto device = ingress_device(instance, request.device);
-    if (!device) return fail(device.error());
+    const auto tracer = Tracer::open(instance, request.device);
+    if (!tracer) return fail(tracer.error());
     const auto frame = build_packet(request.packet);
     if (!frame) return fail(frame.error());
-    return explain_on(instance, *frame, *device);
+    auto explanation = tracer->explain(*frame);
+    if (!explanation) return explanation;
+    const FlowKey packet{request.packet.proto, request.packet.destination, request.packet.source};
+    const bool has_ports = request.packet.part != PacketPart::later_fragment;
+    if (has_ports) {
+        if (auto added = add_kernel_view(instance, packet, tracer->ifindex(), *explanation); !added)
+            return fail(added.error());
+    }
+    return explanation;
 }
 
 Result<Explanation> explain_frame(const Instance& instance, std::span<const std::uint8_t> frame,
-                                  const std::optional<std::string>& name) {
-    if (frame.size() < smallest_frame)
-        return fail(ErrorKind::usage, fmt::format("a frame of {} bytes has no Ethernet header", frame.size()));
-    const auto device = ingress_device(instance, name);
-    if (!device) return fail(device.error());
-    return explain_on(instance, frame, *device);
+                                  const std::optional<std::string>& device) {
+    const auto tracer = Tracer::open(instance, device);
+    if (!tracer) return fail(tracer.error());
+    return tracer->explain(frame);
 }
 
 }  // namespace xdemux

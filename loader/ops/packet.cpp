@@ -18,6 +18,10 @@ constexpr std::array<std::uint8_t, 6> source_mac{0x02, 0, 0, 0, 0, 0x02};  // lo
 constexpr std::uint8_t time_to_live = 64;
 constexpr std::uint8_t protocol_tcp = 6;
 constexpr std::uint8_t protocol_udp = 17;
+constexpr std::uint8_t protocol_fragment = 44;
+constexpr unsigned later_offset = 1480;   // bytes of the datagram before a later fragment
+constexpr unsigned fragment_id = 0x7864;  // of no datagram that is under way, most likely
+constexpr std::size_t later_size = 16;    // bytes of a later fragment
 
 constexpr std::pair<std::string_view, TcpFlag> flag_names[] = {{"fin", tcp_fin}, {"syn", tcp_syn}, {"rst", tcp_rst},
                                                                {"psh", tcp_psh}, {"ack", tcp_ack}, {"urg", tcp_urg}};
@@ -99,11 +103,17 @@ Frame transport(const PacketSpec& spec) {
     return segment;
 }
 
+/// The flags and the fragment offset of IPv4 (RFC 791): do not fragment, more fragments, or an offset alone.
+unsigned ipv4_fragment_word(PacketPart part) {
+    if (part == PacketPart::first_fragment) return 0x2000;
+    return part == PacketPart::later_fragment ? later_offset / 8 : 0x4000;
+}
+
 Frame ipv4_header(const PacketSpec& spec, std::uint8_t protocol, std::size_t payload) {
     Frame header{0x45, 0};
     put16(header, static_cast<unsigned>(20 + payload));
-    put16(header, 0);       // identification
-    put16(header, 0x4000);  // do not fragment
+    put16(header, spec.part == PacketPart::whole ? 0 : fragment_id);
+    put16(header, ipv4_fragment_word(spec.part));
     header.push_back(time_to_live);
     header.push_back(protocol);
     put16(header, 0);
@@ -121,6 +131,17 @@ Frame ipv6_header(const PacketSpec& spec, std::uint8_t protocol, std::size_t pay
     header.push_back(time_to_live);
     put_bytes(header, bytes_of(spec.source.address));
     put_bytes(header, bytes_of(spec.destination.address));
+    return header;
+}
+
+/// The extension header of a fragment (RFC 8200, 4.5); a whole packet has none.
+Frame ipv6_fragment_header(const PacketSpec& spec, std::uint8_t protocol) {
+    Frame header;
+    if (spec.part == PacketPart::whole) return header;
+    header.push_back(protocol);
+    header.push_back(0);
+    put16(header, spec.part == PacketPart::first_fragment ? 1 : later_offset);
+    put32(header, fragment_id);
     return header;
 }
 
@@ -153,19 +174,50 @@ Result<std::uint8_t> parse_tcp_flags(std::string_view text) {
     }
 }
 
+std::string tcp_flags_text(std::uint8_t flags) {
+    std::string text;
+    for (const auto& [name, flag] : flag_names) {
+        if ((flags & flag) == 0) continue;
+        if (!text.empty()) text += ',';
+        text += name;
+    }
+    return text.empty() ? "none" : text;
+}
+
+Result<PacketPart> parse_packet_part(std::string_view text) {
+    if (text == "first") return PacketPart::first_fragment;
+    if (text == "later") return PacketPart::later_fragment;
+    return fail(ErrorKind::usage, fmt::format("\"{}\" is no fragment; there are first and later", text));
+}
+
+std::string_view packet_part_name(PacketPart part) {
+    switch (part) {
+        case PacketPart::whole:
+            return "whole";
+        case PacketPart::first_fragment:
+            return "first";
+        case PacketPart::later_fragment:
+            break;
+    }
+    return "later";
+}
+
 Result<Frame> build_packet(const PacketSpec& spec) {
     const Family family = spec.source.address.family();
     if (family != spec.destination.address.family())
         return fail(ErrorKind::usage, fmt::format("{} and {} are of different families", spec.source.to_string(),
                                                   spec.destination.to_string()));
-    const Frame payload = transport(spec);
     const std::uint8_t protocol = spec.proto == Proto::tcp ? protocol_tcp : protocol_udp;
+    const bool ipv4 = family == Family::ipv4;
+    Frame payload = ipv4 ? Frame() : ipv6_fragment_header(spec, protocol);
+    put_bytes(payload, spec.part == PacketPart::later_fragment ? Frame(later_size) : transport(spec));
     Frame frame;
     put_bytes(frame, destination_mac(spec));
     put_bytes(frame, source_mac);
-    put16(frame, family == Family::ipv4 ? 0x0800 : 0x86dd);
-    put_bytes(frame, family == Family::ipv4 ? ipv4_header(spec, protocol, payload.size())
-                                            : ipv6_header(spec, protocol, payload.size()));
+    put16(frame, ipv4 ? 0x0800 : 0x86dd);
+    const bool extended = !ipv4 && spec.part != PacketPart::whole;
+    put_bytes(frame, ipv4 ? ipv4_header(spec, protocol, payload.size())
+                          : ipv6_header(spec, extended ? protocol_fragment : protocol, payload.size()));
     put_bytes(frame, payload);
     return frame;
 }

@@ -40,6 +40,40 @@ TEST(Packet, tcp_over_ipv4_is_whole) {
     EXPECT_EQ(frame[36] << 8 | frame[37], 443);
 }
 
+TEST(Packet, a_fragment_is_the_first_with_its_ports_or_a_later_one_without) {
+    PacketSpec first = spec(Proto::udp, "198.51.100.7:50000", "192.0.2.1:53");
+    first.part = PacketPart::first_fragment;
+    auto frame = build_packet(first).value();
+    EXPECT_EQ(frame[20] << 8 | frame[21], 0x2000) << "more fragments, offset 0 (RFC 791)";
+    EXPECT_EQ(frame[36] << 8 | frame[37], 53);
+    EXPECT_EQ(sum(frame, 14, 34), 0xffffU);
+    first.part = PacketPart::later_fragment;
+    frame = build_packet(first).value();
+    EXPECT_EQ((frame[20] << 8 | frame[21]) & 0x2000, 0) << "the last";
+    EXPECT_GT((frame[20] << 8 | frame[21]) & 0x1fff, 0);
+
+    PacketSpec ipv6 = spec(Proto::tcp, "[2001:db8::7]:50000", "[2001:db8::1]:443");
+    ipv6.part = PacketPart::first_fragment;
+    frame = build_packet(ipv6).value();
+    EXPECT_EQ(frame[20], 44) << "a fragment header (RFC 8200, 4.5)";
+    EXPECT_EQ(frame[54], 6);
+    EXPECT_EQ(frame[56] << 8 | frame[57], 1) << "offset 0, more";
+    EXPECT_EQ(frame[18] << 8 | frame[19], 8 + 20);
+    EXPECT_EQ(frame[64] << 8 | frame[65], 443);
+    ipv6.part = PacketPart::later_fragment;
+    frame = build_packet(ipv6).value();
+    EXPECT_EQ((frame[56] << 8 | frame[57]) & 7, 0);
+    EXPECT_GT((frame[56] << 8 | frame[57]) >> 3, 0);
+}
+
+TEST(Packet, flags_and_fragments_have_one_word_each_way) {
+    for (const char* text : {"syn", "syn,ack", "fin,psh,urg", "none"})
+        EXPECT_EQ(tcp_flags_text(parse_tcp_flags(text).value()), text);
+    EXPECT_EQ(parse_packet_part("first").value(), PacketPart::first_fragment);
+    EXPECT_EQ(packet_part_name(parse_packet_part("later").value()), "later");
+    EXPECT_EQ(parse_packet_part("whole").error().kind(), ErrorKind::usage);
+}
+
 TEST(Packet, udp_over_ipv6_is_whole) {
     const auto frame = build_packet(spec(Proto::udp, "[2001:db8::7]:50000", "[2001:db8::1]:53")).value();
     ASSERT_EQ(frame.size(), 14U + 40 + 8);

@@ -130,23 +130,72 @@ Explanation explanation() {
     listener.local = LocalEndpoint::parse("192.0.2.1:80", Proto::tcp).value();
     listener.name = "web";
     explanation.listener = listener;
-    explanation.stages = {{"port slot", true, "the port has entries"}, {"flow", false, "no flow has this 4-tuple"}};
+    explanation.stages = {{contract::STAGE_SLOT, "port slot", true, "the port has entries"},
+                          {contract::STAGE_FLOW, "flow", false, "no flow has this 4-tuple"}};
     explanation.device = "eth0";
     return explanation;
 }
 
 TEST(RenderExplanation, TextNumbersTheLookUpsAndTellsWhatMonitorModeHeldBack) {
     EXPECT_EQ(printed([](const Sink& sink) { print_explanation_text(explanation(), services, sink); }),
-              "#  Look-up    Found  Answer\n"
-              "1  port slot  yes    the port has entries\n"
-              "2  flow       no     no flow has this 4-tuple\n"
+              "#  Look-up    Found  Answer                    Kernel\n"
+              "1  port slot  yes    the port has entries      -\n"
+              "2  flow       no     no flow has this 4-tuple  -\n"
               "\n"
-              "verdict  drop\n"
-              "action   pass (not carried out)\n"
-              "reason   listener_exact\n"
-              "target   drop\n"
-              "matched  listener tcp 192.0.2.1:http \"web\"\n"
-              "dev      eth0\n");
+              "verdict    drop\n"
+              "action     pass (not carried out)\n"
+              "reason     listener_exact\n"
+              "target     drop\n"
+              "matched    listener tcp 192.0.2.1:http \"web\"\n"
+              "runner-up  -\n"
+              "kernel     -\n"
+              "dev        eth0\n");
+}
+
+/// As explanation(), with the kernel's view: nginx listens on every address, and another listener lost.
+Explanation contested() {
+    Explanation explanation = xdemux::explanation();
+    explanation.stages.push_back({contract::STAGE_EXACT, "exact address", true, "a listener is on this address"});
+    explanation.stages.push_back({contract::STAGE_WILDCARD, "wildcard", true, "a listener is on this port"});
+    explanation.stages.push_back({contract::STAGE_LOCAL, "local", true, "the destination is this host's"});
+    KernelView kernel;
+    kernel.socket = {HostSocketState::listen, SocketAddress::parse("0.0.0.0:80", Proto::tcp).value(), 0};
+    kernel.process = Process{811, "nginx"};
+    kernel.route = {RouteKind::local, Prefix::parse("192.0.2.1/32").value(), 7};
+    kernel.route_device = "eth0";
+    explanation.kernel = kernel;
+    RunnerUp next;
+    next.listener.emplace();
+    next.listener->local = LocalEndpoint::parse("*:80", Proto::tcp).value();
+    next.why = "is more specific (exact address before wildcard)";
+    explanation.runner_up = next;
+    return explanation;
+}
+
+TEST(RenderExplanation, TheKernelsAnswerStandsBesideTheStepAtWhichItIsFound) {
+    const std::string text = printed([](const Sink& sink) { print_explanation_text(contested(), services, sink); });
+    for (const char* line :
+         {"1  port slot      yes    the port has entries            -\n",
+          "2  flow           no     no flow has this 4-tuple        no socket\n",
+          "3  exact address  yes    a listener is on this address   no socket\n",
+          "4  wildcard       yes    a listener is on this port      listening on 0.0.0.0:http (nginx 811)\n",
+          "5  local          yes    the destination is this host's  local 192.0.2.1/32 dev eth0\n",
+          "kernel     listening on 0.0.0.0:http (nginx 811); route local 192.0.2.1/32 dev eth0\n"})
+        EXPECT_NE(text.find(line), std::string::npos) << line << text;
+}
+
+TEST(RenderExplanation, TheRunnerUpIsToldWhyItLost) {
+    const std::string text = printed([](const Sink& sink) { print_explanation_text(contested(), PortNames(), sink); });
+    EXPECT_NE(text.find("runner-up  listener tcp *:80 lost: listener tcp 192.0.2.1:80 \"web\" is more specific (exact "
+                        "address before wildcard)\n"),
+              std::string::npos)
+        << text;
+    const Json json = to_json(contested());
+    EXPECT_EQ(json["runner_up"]["listener"]["local"], Json::parse(R"({"addr": "::", "port": 80})"));
+    EXPECT_EQ(json["runner_up"]["socket"], nullptr);
+    EXPECT_EQ(json["kernel"], Json::parse(R"({"socket": {"state": "listening", "local": {"addr": "0.0.0.0", "port": 80},
+        "dev": null, "process": {"pid": 811, "name": "nginx"}}, "local": true,
+        "route": {"kind": "local", "prefix": "192.0.2.1/32", "dev": "eth0"}})"));
 }
 
 TEST(RenderExplanation, JsonNamesWhatMatched) {
@@ -154,9 +203,9 @@ TEST(RenderExplanation, JsonNamesWhatMatched) {
     EXPECT_EQ(to_json(about), Json::parse(R"({"verdict": "drop", "action": "pass", "reason": "listener_exact",
         "target": "drop", "matched": {"listener": {"proto": "tcp", "local": {"addr": "192.0.2.1", "port": 80},
           "v6only": false, "dev": null, "name": "web"}},
-        "stages": [{"stage": "port slot", "found": true, "answer": "the port has entries"},
-                   {"stage": "flow", "found": false, "answer": "no flow has this 4-tuple"}],
-        "dev": "eth0"})"));
+        "stages": [{"stage": "port slot", "found": true, "answer": "the port has entries", "kernel": "-"},
+                   {"stage": "flow", "found": false, "answer": "no flow has this 4-tuple", "kernel": "-"}],
+        "dev": "eth0", "kernel": null, "runner_up": null})"));
     about.flow = FlowKey::parse("tcp", "192.0.2.1:80", "192.0.2.2:5000").value();
     EXPECT_EQ(to_json(about)["matched"], Json::parse(R"({"flow": {"proto": "tcp",
         "local": {"addr": "192.0.2.1", "port": 80}, "remote": {"addr": "192.0.2.2", "port": 5000}}})"));

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,12 +27,27 @@ enum TcpFlag : std::uint8_t {
 /// "syn", "syn,ack", "fin,ack", "none". ErrorKind::usage.
 Result<std::uint8_t> parse_tcp_flags(std::string_view text);
 
+/// "syn,ack"; "none".
+std::string tcp_flags_text(std::uint8_t flags);
+
+/// A whole packet, or which of its pieces.
+enum class PacketPart : std::uint8_t {
+    whole,
+    first_fragment,
+    later_fragment,  ///< has no ports
+};
+/// "first", "later". ErrorKind::usage.
+Result<PacketPart> parse_packet_part(std::string_view text);
+/// "whole", "first", "later".
+std::string_view packet_part_name(PacketPart part);
+
 struct PacketSpec {
     Proto proto = Proto::tcp;
     SocketAddress source;
     SocketAddress destination;
     std::uint8_t tcp_flags = tcp_syn;                                     ///< TcpFlag bits; of UDP of no meaning
     std::array<std::uint8_t, 6> destination_mac{0x02, 0, 0, 0, 0, 0x01};  ///< of a multicast address: by RFC 1112, 2464
+    PacketPart part = PacketPart::whole;
 };
 
 /// ErrorKind::usage where the families differ.

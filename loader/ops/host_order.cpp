@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "host_order.h"
+
+namespace xdemux {
+namespace {
+
+bool waits_for_anyone(const HostSocket& socket) {
+    return socket.state == HostSocketState::listen || socket.state == HostSocketState::unconnected;
+}
+
+bool hears_address(const HostSocket& socket, const Address& address) {
+    if (!socket.local.is_wildcard()) return socket.local == address;
+    if (socket.local.family() == address.family()) return true;
+    return socket.local.family() == Family::ipv6 && !socket.v6only;
+}
+
+}  // namespace
+
+bool hears(const HostSocket& socket, const FlowKey& packet, std::uint32_t ifindex) {
+    if (socket.proto != packet.proto || socket.local_port != packet.local.port) return false;
+    if (socket.state == HostSocketState::close || !hears_address(socket, packet.local.address)) return false;
+    if (socket.ifindex != 0 && socket.ifindex != ifindex) return false;
+    return waits_for_anyone(socket) ||
+           (socket.remote == packet.remote.address && socket.remote_port == packet.remote.port);
+}
+
+HostRank host_rank(const HostSocket& socket, const FlowKey& packet) {
+    return {waits_for_anyone(socket), socket.local.is_wildcard(), socket.ifindex == 0,
+            socket.local.family() != packet.local.address.family()};
+}
+
+std::string_view why_first(const HostRank& first, const HostRank& other) {
+    if (first.unconnected != other.unconnected) return "is connected to the sender (a 4-tuple before a listener)";
+    if (first.wildcard != other.wildcard) return "is more specific (exact address before wildcard)";
+    if (first.unbound != other.unbound) return "is bound to the device (bound before unbound)";
+    if (first.other_family != other.other_family) return "is of the packet's family alone (IPv4 before dual-stack)";
+    return "is the one that the kernel chose of the two";
+}
+
+}  // namespace xdemux
