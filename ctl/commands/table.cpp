@@ -36,7 +36,7 @@ Status run_table(const FilterArguments& arguments, Session& session) {
                 {endpoint.proto, endpoint.local.family(), state_of(endpoint.state), endpoint.local, endpoint.remote});
         };
     }
-    query.processes = !session.json();  // the JSON has no place for them
+    query.processes = true;
     const auto endpoints = read_endpoints(*instance, query);
     if (!endpoints) return fail(endpoints.error());
     if (session.json()) {

@@ -32,6 +32,8 @@ Json to_json(const Endpoint& endpoint) {
               {"dev", to_json(endpoint.dev)},
               {"source", endpoint_source_name(endpoint.source)}};
     add_guard(json, endpoint.guard);
+    json["process"] = to_json(endpoint.process);
+    json["shadowed_by"] = to_json(endpoint.shadowed_by);
     return json;
 }
 
@@ -43,7 +45,8 @@ void print_endpoints_json(std::span<const Endpoint> endpoints, const Sink& sink)
 }
 
 void print_endpoints_text(std::span<const Endpoint> endpoints, const PortNames& names, const Sink& sink) {
-    TextTable table{{"Netid"}, {"State"}, {"Local"}, {"Peer"}, {"Target"}, {"Dev"}, {"Source"}, {"Process"}, {"Guard"}};
+    TextTable table{{"Netid"}, {"State"},  {"Local"},   {"Peer"},  {"Target"},
+                    {"Dev"},   {"Source"}, {"Process"}, {"Guard"}, {"Shadowed-by"}};
     for (const Endpoint& endpoint : endpoints) {
         const Proto proto = endpoint.proto;
         table.add({std::string(proto_name(proto)), std::string(endpoint_state_name(endpoint.state)),
@@ -51,7 +54,7 @@ void print_endpoints_text(std::span<const Endpoint> endpoints, const PortNames& 
                    endpoint.remote ? names.address(*endpoint.remote, proto) : any_peer(endpoint),
                    endpoint.target ? endpoint.target->to_string() : "-", endpoint.dev.value_or("-"),
                    std::string(endpoint_source_name(endpoint.source)), process_text(endpoint),
-                   endpoint.guard.to_string()});
+                   endpoint.guard.to_string(), endpoint.shadowed_by.value_or("")});
     }
     table.print(sink);
 }

@@ -12,6 +12,8 @@
 #include <xdemux/ops/listeners.h>
 #include <xdemux/ops/snapshot.h>
 
+#include "shadow.h"
+
 namespace xdemux {
 namespace {
 
@@ -130,6 +132,26 @@ std::optional<Endpoint> row_of(const HostSocket& socket, const DeviceNames& devi
     return row;
 }
 
+Result<DeviceNames> device_names() {
+    const auto all = interfaces();
+    if (!all) return fail(all.error());
+    DeviceNames devices;
+    for (const auto& interface : *all)
+        devices.emplace(interface.ifindex, interface.name);
+    return devices;
+}
+
+Result<std::vector<Address>> local_addresses() {
+    const auto routes = local_routes();
+    if (!routes) return fail(routes.error());
+    std::vector<Address> addresses;
+    for (const auto& route : *routes) {
+        if (route.prefix.length == address_bits(route.prefix.address.family()))
+            addresses.push_back(route.prefix.address);
+    }
+    return addresses;
+}
+
 class EndpointReader {
   public:
     EndpointReader(const Instance& instance, const EndpointQuery& query) : instance_(instance), query_(query) {}
@@ -142,26 +164,36 @@ class EndpointReader {
     }
 
     Status read_listeners() {
-        const auto listeners = read_listener_rows(instance_);
-        if (!listeners) return fail(listeners.error());
-        for (const auto& row : *listeners)
-            add(row_of(row.listener));
+        const auto rows = read_listener_rows(instance_);
+        if (!rows) return fail(rows.error());
+        auto listeners = xdemux::read_listeners(instance_);
+        if (!listeners) return fail(std::move(listeners.error()));
+        listeners_ = std::move(*listeners);
+        const auto shadowed = shadowed_listeners(listeners_);
+        for (const auto& each : *rows) {
+            Endpoint row = row_of(each.listener);
+            const auto shadow = shadowed.find(each.listener.id);
+            if (shadow != shadowed.end()) row.shadowed_by = listener_label(*shadow->second);
+            add(std::move(row));
+        }
         return {};
     }
 
+    /// After the listeners, which may end what a socket waits for.
     Status read_host() {
         const auto sockets = host_sockets();
         if (!sockets) return fail(sockets.error());
-        const auto all = interfaces();
-        if (!all) return fail(all.error());
-        DeviceNames devices;
-        for (const auto& interface : *all)
-            devices.emplace(interface.ifindex, interface.name);
+        const auto devices = device_names();
+        if (!devices) return fail(devices.error());
+        auto locals = local_addresses();
+        if (!locals) return fail(std::move(locals.error()));
         std::unordered_map<std::uint64_t, Process> owners;
         if (query_.processes) owners = socket_owners();
+        const SocketShadows shadows(*sockets, listeners_, std::move(*locals), owners);
         for (const auto& socket : *sockets) {
-            auto row = row_of(socket, devices);
-            if (!row) continue;
+            auto row = row_of(socket, *devices);
+            if (!row || !wanted(*row)) continue;
+            row->shadowed_by = shadows.find(socket);
             const auto owner = owners.find(socket.inode);
             if (socket.inode != 0 && owner != owners.end()) row->process = owner->second;
             add(std::move(*row));
@@ -176,12 +208,14 @@ class EndpointReader {
     }
 
   private:
+    [[nodiscard]] bool wanted(const Endpoint& row) const { return !query_.filter || query_.filter(row); }
     void add(Endpoint row) {
-        if (!query_.filter || query_.filter(row)) rows_.push_back(std::move(row));
+        if (wanted(row)) rows_.push_back(std::move(row));
     }
 
     const Instance& instance_;
     const EndpointQuery& query_;
+    ListenerSet listeners_;
     std::vector<Endpoint> rows_;
 };
 

@@ -135,6 +135,7 @@ TEST(RenderEndpoints, HostSocketsHaveNoTargetAndShowTheirProcess) {
     host.local = local("0.0.0.0:22");
     host.source = EndpointSource::host;
     host.process = Process{811, "sshd"};
+    host.shadowed_by = "listener tcp 192.0.2.1:22";
     Endpoint listener;
     listener.local = local("[::]:80");
     listener.target = Target{TargetKind::reject};
@@ -146,15 +147,20 @@ TEST(RenderEndpoints, HostSocketsHaveNoTargetAndShowTheirProcess) {
     flow.remote = address("198.51.100.7:50000");
     flow.target = Target{};
     const std::vector<Endpoint> rows = {flow, listener, host};
-    EXPECT_EQ(
-        printed([&](const Sink& sink) { print_endpoints_text(rows, services, sink); }),
-        "Netid  State      Local            Peer                Target  Dev   Source  Process     Guard\n"
-        "tcp    TIME-WAIT  192.0.2.1:https  198.51.100.7:50000  pass    -     table\n"
-        "tcp    LISTEN     *:http           *:*                 reject  eth0  table               from 10.0.0.0/8\n"
-        "tcp    LISTEN     0.0.0.0:22       0.0.0.0:*           -       -     host    sshd (811)\n");
+    EXPECT_EQ(printed([&](const Sink& sink) { print_endpoints_text(rows, services, sink); }),
+              "Netid  State      Local            Peer                Target  Dev   Source  Process     "
+              "Guard            Shadowed-by\n"
+              "tcp    TIME-WAIT  192.0.2.1:https  198.51.100.7:50000  pass    -     table\n"
+              "tcp    LISTEN     *:http           *:*                 reject  eth0  table               "
+              "from 10.0.0.0/8\n"
+              "tcp    LISTEN     0.0.0.0:22       0.0.0.0:*           -       -     host    sshd (811)  "
+              "                 listener tcp 192.0.2.1:22\n");
     EXPECT_EQ(to_json(host), Json::parse(R"({"proto": "tcp", "state": "LISTEN", "local": {"addr": "0.0.0.0",
         "port": 22}, "remote": null, "target": null, "dev": null, "source": "host",
-        "from": null, "rate": null, "burst": null})"));
+        "from": null, "rate": null, "burst": null,
+        "process": {"pid": 811, "name": "sshd"}, "shadowed_by": "listener tcp 192.0.2.1:22"})"));
+    EXPECT_EQ(to_json(flow)["process"], nullptr);
+    EXPECT_EQ(to_json(flow)["shadowed_by"], nullptr);
     EXPECT_EQ(to_json(flow)["remote"], Json::parse(R"({"addr": "198.51.100.7", "port": 50000})"));
 }
 
@@ -164,7 +170,7 @@ TEST(RenderEndpoints, WithoutNamesPortsAreNumbers) {
     row.v6only = true;
     const std::vector<Endpoint> rows = {row};
     EXPECT_EQ(printed([&](const Sink& sink) { print_endpoints_text(rows, PortNames(), sink); }),
-              "Netid  State   Local    Peer    Target  Dev  Source  Process  Guard\n"
+              "Netid  State   Local    Peer    Target  Dev  Source  Process  Guard  Shadowed-by\n"
               "tcp    LISTEN  [::]:80  [::]:*  -       -    table\n");
 }
 

@@ -73,6 +73,9 @@ struct Endpoint {
     Guard guard;                          ///< of a listener
     EndpointSource source = EndpointSource::table;
     std::optional<Process> process;  ///< who holds a host socket, where asked and known
+    /// Who gets every packet that it waits for: "listener tcp 0.0.0.0:80", "nginx (4711)"; none: it gets some. Of the
+    /// host's sockets as the kernel's look-up has it.
+    std::optional<std::string> shadowed_by;
 };
 
 struct EndpointQuery {
