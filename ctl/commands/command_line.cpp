@@ -17,6 +17,7 @@
 #include "commands/reason.h"
 #include "commands/settings.h"
 #include "commands/table.h"
+#include "commands/verify.h"
 
 namespace xdemux {
 namespace {
@@ -54,6 +55,7 @@ CommandLine::CommandLine() : app_("the port table of a host, one layer earlier",
     add_reason_commands(app_, commands_);
     add_port_commands(app_, commands_);
     add_explain_command(app_, commands_);
+    add_verify_command(app_, commands_);
 }
 
 const CLI::App* CommandLine::selected() const {

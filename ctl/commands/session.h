@@ -24,6 +24,8 @@ class Session {
     explicit Session(GlobalOptions options) : options_(std::move(options)) {}
 
     [[nodiscard]] const std::string& instance() const { return options_.instance; }
+    /// Empty: where it runs.
+    [[nodiscard]] const std::string& netns() const { return options_.netns; }
     [[nodiscard]] bool json() const { return options_.json; }
     /// Tells the verifier's whole log with -v; else nothing, which asks for its last lines alone.
     [[nodiscard]] VerifierLog verifier_log() const;

@@ -240,7 +240,7 @@ TEST_F(Objects, TheTableShowsFlowsThenListenersThenTheHostsSockets) {
     ASSERT_GE(rows.size(), 3);
     for (const Json& row : rows)
         EXPECT_THAT(members_of(row), ElementsAre("proto", "state", "local", "remote", "target", "dev", "source", "from",
-                                                 "rate", "burst"));
+                                                 "rate", "burst", "process", "shadowed_by"));
     EXPECT_EQ(rows[0]["state"], "ESTAB");
     EXPECT_EQ(rows[0]["remote"], Json::parse(R"({"addr": "198.51.100.7", "port": 50000})"));
     EXPECT_EQ(rows[1]["local"], Json::parse(R"({"addr": "192.0.2.1", "port": 80})"));
@@ -249,7 +249,7 @@ TEST_F(Objects, TheTableShowsFlowsThenListenersThenTheHostsSockets) {
     EXPECT_EQ(rows[2]["target"], "drop");
     EXPECT_EQ(rows[2]["source"], "table");
     EXPECT_EQ(expect_prints("table sport = :80 -n"),
-              "Netid  State   Local         Peer       Target  Dev  Source  Process  Guard\n"
+              "Netid  State   Local         Peer       Target  Dev  Source  Process  Guard  Shadowed-by\n"
               "tcp    LISTEN  192.0.2.1:80  0.0.0.0:*  pass    xd0  table\n"
               "tcp    LISTEN  *:80          *:*        drop    -    table\n");
     EXPECT_EQ(expect_json("table state established", "endpoints").size(), 1);
@@ -327,20 +327,21 @@ TEST_F(Objects, ExplainTellsTheLookUpsAndCountsNothing) {
     attach();
     expect_quiet("listener add tcp 192.0.2.1:80 --to drop --name web");
     const Json drop = expect_json("explain tcp 192.0.2.2:5000 192.0.2.1:http --dev xd0 --flags syn", "explain");
-    EXPECT_THAT(members_of(drop), ElementsAre("verdict", "action", "reason", "target", "matched", "stages", "dev"));
+    EXPECT_THAT(members_of(drop), ElementsAre("verdict", "action", "reason", "target", "matched", "stages", "dev",
+                                              "kernel", "runner_up"));
     EXPECT_EQ(drop["verdict"], "drop");
     EXPECT_EQ(drop["action"], "pass");
     EXPECT_EQ(drop["reason"], "listener_exact");
     EXPECT_EQ(drop["target"], "drop");
     EXPECT_EQ(drop["matched"]["listener"]["name"], "web");
     ASSERT_GE(drop["stages"].size(), 1);
-    EXPECT_THAT(members_of(drop["stages"][0]), ElementsAre("stage", "found", "answer"));
+    EXPECT_THAT(members_of(drop["stages"][0]), ElementsAre("stage", "found", "answer", "kernel"));
     const Json closed = expect_json("explain udp 192.0.2.2:5000 192.0.2.1:9", "explain");
     EXPECT_EQ(closed["reason"], "closed");
     EXPECT_EQ(closed["matched"], nullptr);
     EXPECT_EQ(closed["target"], nullptr);
     EXPECT_THAT(expect_prints("explain tcp 192.0.2.2:5000 192.0.2.1:80 --flags syn|ack"),
-                HasSubstr("reason   listener_exact\n"));
+                HasSubstr("reason     listener_exact\n"));
     EXPECT_EQ(expect_json("counter list --port 80", "counters").size(), 0);
     expect_refused("explain tcp 192.0.2.2:5000 [2001:db8::1]:80", 2, ".*different families");
     expect_refused("explain tcp 192.0.2.2:5000 192.0.2.1:80 --dev none0", 5, "no interface \"none0\"; see ip link");

@@ -37,7 +37,8 @@ TEST_F(Usage, HelpIsThereAtEveryLevelAndGoesToStandardOutput) {
                               "reason list",
                               "port",
                               "port show",
-                              "explain"}) {
+                              "explain",
+                              "verify"}) {
         const std::string text = expect_prints(std::string(words) + " --help");
         EXPECT_THAT(text, HasSubstr("Usage: xdemux"));
         EXPECT_THAT(text, HasSubstr(std::string("xdemux ") + words));
@@ -79,7 +80,11 @@ TEST_F(Usage, MissingWordsAreNamed) {
     expect_refused("flow add tcp 192.0.2.1:80", 2, "PROTO LOCAL REMOTE or --batch FILE is missing");
     expect_refused("set", 2, "no setting to change; use --monitor, --enforce, --closed, --host or --no-host");
     expect_refused("set --confirm 10", 2, "no setting to change; .*");
-    expect_refused("explain tcp 192.0.2.2:1", 2, "DST is required; .*");
+    expect_refused("explain tcp 192.0.2.2:1", 2, "PROTO SRC DST or --pcap FILE is missing");
+    expect_refused("explain tcp 192.0.2.2:1 192.0.2.1:2 --pcap file", 2,
+                   "--pcap excludes .*; see \"xdemux explain --help\"");
+    expect_refused("verify --random 0", 2, "--random 0 is outside 1-1000000000000");
+    expect_refused("verify --seed -1", 2, "--seed \"-1\" is not a number from 0 to 18446744073709551615");
     expect_refused("port show", 2, "PORT is required; .*");
 }
 

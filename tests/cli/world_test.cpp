@@ -21,7 +21,7 @@ TEST_F(World, AnInstanceThatIsNotLoaded) {
     for (const char* words :
          {"status", "listener list", "flow list", "table", "counter list", "reason list", "port show 80", "detach xd0",
           "set --enforce", "confirm", "rollback", "unload", "listener del tcp 0.0.0.0:80", "flow flush",
-          "counter reset", "unload --dry-run", "explain tcp 192.0.2.2:1 192.0.2.1:2"})
+          "counter reset", "unload --dry-run", "explain tcp 192.0.2.2:1 192.0.2.1:2", "verify"})
         expect_refused(words, 3, ".*instance \"cli-test-[0-9]+\".*");
 }
 
