@@ -143,6 +143,15 @@ Result<LinkInfo> link_info(int link) {
     return LinkInfo{info.id, info.prog_id, info.xdp.ifindex};
 }
 
+std::optional<std::uint32_t> find_xdp_link(std::uint32_t ifindex) {
+    for (__u32 id = 0; ::bpf_link_get_next_id(id, &id) == 0;) {
+        const Fd link(::bpf_link_get_fd_by_id(id));
+        if (!link.valid()) continue;
+        if (const auto info = link_info(link.get()); info && info->ifindex == ifindex) return id;
+    }
+    return std::nullopt;
+}
+
 Status update_link(int link, int program) {
     if (::bpf_link_update(link, program, nullptr) == 0) return {};
     const int error_number = errno;

@@ -163,6 +163,24 @@ void mark_vlan_devices(std::span<Interface> all) {
     }
 }
 
+std::vector<Interface> devices_above(std::span<const Interface> all, std::uint32_t ifindex) {
+    constexpr std::string_view stacked_kinds[] = {"vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "macsec"};
+    std::vector<Interface> above;
+    std::vector<std::uint32_t> below = {ifindex};
+    for (std::size_t i = 0; i < below.size(); ++i) {
+        const auto here = std::ranges::find(all, below[i], &Interface::ifindex);
+        const std::uint32_t master = here == all.end() ? 0 : here->master;
+        for (const Interface& each : all) {
+            const bool stacked =
+                each.lower == below[i] && std::ranges::find(stacked_kinds, each.kind) != std::end(stacked_kinds);
+            if ((!stacked && each.ifindex != master) || std::ranges::find(below, each.ifindex) != below.end()) continue;
+            below.push_back(each.ifindex);
+            above.push_back(each);
+        }
+    }
+    return above;
+}
+
 Result<std::vector<Interface>> interfaces() {
     ifinfomsg header{};
     header.ifi_family = AF_UNSPEC;

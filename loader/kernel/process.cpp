@@ -36,19 +36,13 @@ std::optional<std::uint64_t> socket_inode(std::string_view link) {
 }
 
 void add_sockets_of(pid_t pid, std::unordered_map<std::uint64_t, Process>& owners) {
-    const DirPtr files(::opendir(fmt::format("/proc/{}/fd", pid).c_str()));
-    if (files == nullptr) return;
-    std::optional<std::string> name;  // read once, and only for a process that has a socket
-    while (const dirent* entry = ::readdir(files.get())) {
-        char target[64];
-        const ssize_t size = ::readlinkat(::dirfd(files.get()), entry->d_name, target, sizeof target);
-        if (size <= 0) continue;
-        const auto inode = socket_inode({target, static_cast<std::size_t>(size)});
-        if (!inode) continue;
-        if (!name) name = process_name(pid);
-        const auto [owner, added] = owners.try_emplace(*inode, Process{pid, *name});
+    const auto inodes = socket_inodes(pid);
+    if (inodes.empty()) return;
+    const std::string name = process_name(pid);  // read once, and only for a process that has a socket
+    for (const auto inode : inodes) {
+        const auto [owner, added] = owners.try_emplace(inode, Process{pid, name});
         // A socket is shared after fork: the parent, whose number is lower as a rule, is the one to show.
-        if (!added && pid < owner->second.pid) owner->second = Process{pid, *name};
+        if (!added && pid < owner->second.pid) owner->second = Process{pid, name};
     }
 }
 
@@ -62,6 +56,19 @@ std::string process_name(pid_t pid) {
     std::string name(text, static_cast<std::size_t>(size));
     if (name.ends_with('\n')) name.pop_back();
     return name;
+}
+
+std::unordered_set<std::uint64_t> socket_inodes(pid_t pid) {
+    std::unordered_set<std::uint64_t> inodes;
+    const DirPtr files(::opendir(fmt::format("/proc/{}/fd", pid).c_str()));
+    if (files == nullptr) return inodes;
+    while (const dirent* entry = ::readdir(files.get())) {
+        char target[64];
+        const ssize_t size = ::readlinkat(::dirfd(files.get()), entry->d_name, target, sizeof target);
+        if (size <= 0) continue;
+        if (const auto inode = socket_inode({target, static_cast<std::size_t>(size)})) inodes.insert(*inode);
+    }
+    return inodes;
 }
 
 std::unordered_map<std::uint64_t, Process> socket_owners() {

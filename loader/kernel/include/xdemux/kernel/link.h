@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -45,6 +46,9 @@ Status detach_link(int link);
 Result<std::uint32_t> program_id(int program);
 /// Its name, empty where it may not be known (CAP_SYS_ADMIN).
 std::string program_name(std::uint32_t id);
+
+/// The link that holds a program on the device; none: it was put there without one, or links may not be listed.
+std::optional<std::uint32_t> find_xdp_link(std::uint32_t ifindex);
 
 /// What a failure to attach means, in words, with the way out. `error_number` is bpf(2)'s.
 Error attach_error(int error_number, const Interface& interface, AttachMode mode);

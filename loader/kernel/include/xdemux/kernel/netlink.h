@@ -41,6 +41,10 @@ struct Interface {
 /// interfaces() has done it.
 void mark_vlan_devices(std::span<Interface> all);
 
+/// The devices that sit on that one, directly or by way of others: the master that it is a port of, and VLAN, macvlan,
+/// ipvlan and MACsec devices. Pure; `all` are the interfaces of one namespace.
+std::vector<Interface> devices_above(std::span<const Interface> all, std::uint32_t ifindex);
+
 /// All interfaces, in the kernel's order. A dump that a change interrupted is repeated.
 Result<std::vector<Interface>> interfaces();
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <sys/types.h>
 
@@ -22,5 +23,8 @@ std::string process_name(pid_t pid);
 /// Socket inode to the process with the lowest pid that has it open; sockets of processes that may not be inspected are
 /// absent.
 std::unordered_map<std::uint64_t, Process> socket_owners();
+
+/// The inodes of the sockets that a process has open; empty where it may not be inspected.
+std::unordered_set<std::uint64_t> socket_inodes(pid_t pid);
 
 }  // namespace xdemux
