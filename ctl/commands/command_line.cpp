@@ -9,6 +9,7 @@
 
 #include "commands/attach.h"
 #include "commands/counter.h"
+#include "commands/doctor.h"
 #include "commands/explain.h"
 #include "commands/flow.h"
 #include "commands/instance.h"
@@ -56,6 +57,7 @@ CommandLine::CommandLine() : app_("the port table of a host, one layer earlier",
     add_port_commands(app_, commands_);
     add_explain_command(app_, commands_);
     add_verify_command(app_, commands_);
+    add_doctor_command(app_, commands_);
 }
 
 const CLI::App* CommandLine::selected() const {
