@@ -23,6 +23,7 @@ struct AttachArguments {
     std::string listeners;
     SettingsArguments settings;
     bool dry_run = false;
+    bool force = false;
 };
 
 /// How many entries a table is to hold; nothing where the option was not given.
@@ -39,6 +40,7 @@ Result<AttachRequest> request_of(const AttachArguments& arguments, const Session
     request.devices = arguments.devices;
     request.dry_run = arguments.dry_run;
     request.verifier_log = session.verifier_log();
+    request.safeguard = safeguard_unless(arguments.force);
     const auto mode = parse_attach_mode(arguments.mode);
     if (!mode) return fail(mode.error());
     request.mode = *mode;
@@ -105,6 +107,7 @@ void add_attach_commands(CLI::App& root, Commands& commands) {
         ->add_option("--listeners", attach_arguments->listeners, "how many listeners a new instance has room for")
         ->type_name("N");
     add_dry_run(attach_command, attach_arguments->dry_run);
+    add_force(attach_command, attach_arguments->force);
     commands.add(attach_command,
                  [attach_arguments](Session& session) { return run_attach(*attach_arguments, session); });
 

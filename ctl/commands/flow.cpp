@@ -28,6 +28,7 @@ struct FlowArguments {
     std::string target;
     std::string batch;
     bool dry_run = false;
+    bool force = false;
 };
 
 struct Lines {
@@ -57,7 +58,7 @@ Status run_change(const FlowArguments& arguments, BatchVerb verb, Session& sessi
     auto instance = verb == BatchVerb::add ? session.open_or_create() : session.open_for_change();
     if (!instance) return fail(instance.error());
     ProgressBar bar(verb == BatchVerb::add ? "adding flows" : "deleting flows");
-    FlowOptions options{lines->source, arguments.dry_run, {}};
+    FlowOptions options{lines->source, arguments.dry_run, {}, safeguard_unless(arguments.force)};
     if (!lines->source.empty()) options.progress = [&](std::size_t done, std::size_t total) { bar.show(done, total); };
     return verb == BatchVerb::add ? add_flows(*instance, lines->lines, options)
                                   : delete_flows(*instance, lines->lines, options);
@@ -99,12 +100,17 @@ Status run_list(const FilterArguments& arguments, Session& session) {
     return {};
 }
 
-Status run_flush(bool dry_run, Session& session) {
+struct FlushArguments {
+    bool dry_run = false;
+    bool force = false;
+};
+
+Status run_flush(const FlushArguments& arguments, Session& session) {
     auto instance = session.open_for_change();
     if (!instance) return fail(instance.error());
-    const auto flushed = flush_flows(*instance, dry_run);
+    const auto flushed = flush_flows(*instance, arguments.dry_run, safeguard_unless(arguments.force));
     if (!flushed) return fail(flushed.error());
-    tell(fmt::format("flows {}: {}", dry_run ? "that would be deleted" : "deleted", *flushed));
+    tell(fmt::format("flows {}: {}", arguments.dry_run ? "that would be deleted" : "deleted", *flushed));
     return {};
 }
 
@@ -124,6 +130,7 @@ void add_change_command(CLI::App* object, Commands& commands, const char* name, 
     for (CLI::Option* option : of_one)
         batch->excludes(option);
     add_dry_run(command, arguments->dry_run);
+    add_force(command, arguments->force);
     commands.add(command, [arguments, verb](Session& session) { return run_change(*arguments, verb, session); });
 }
 
@@ -140,10 +147,11 @@ void add_flow_commands(CLI::App& root, Commands& commands) {
     add_filter_options(list, *filter);
     commands.add(list, [filter](Session& session) { return run_list(*filter, session); });
 
-    auto dry_run = std::make_shared<bool>(false);
+    auto arguments = std::make_shared<FlushArguments>();
     CLI::App* flush = object->add_subcommand("flush", "delete every flow");
-    add_dry_run(flush, *dry_run);
-    commands.add(flush, [dry_run](Session& session) { return run_flush(*dry_run, session); });
+    add_dry_run(flush, arguments->dry_run);
+    add_force(flush, arguments->force);
+    commands.add(flush, [arguments](Session& session) { return run_flush(*arguments, session); });
 }
 
 }  // namespace xdemux

@@ -35,6 +35,7 @@ struct ListenerArguments {
     bool v6only = false;
     bool reuseport = false;
     bool dry_run = false;
+    bool force = false;
 };
 
 Result<Device> find_device(const std::string& name) {
@@ -137,7 +138,8 @@ Status run_change(const ListenerArguments& arguments, ListenerVerb verb, Session
     if (!changes) return fail(changes.error());
     auto instance = verb == ListenerVerb::remove ? session.open_for_change() : session.open_or_create();
     if (!instance) return fail(instance.error());
-    return change_listeners(*instance, changes->changes, {changes->source, arguments.dry_run});
+    return change_listeners(*instance, changes->changes,
+                            {changes->source, arguments.dry_run, safeguard_unless(arguments.force)});
 }
 
 Status run_list(const FilterArguments& arguments, Session& session) {
@@ -199,6 +201,7 @@ void add_change_command(CLI::App* object, Commands& commands, const char* name, 
     for (CLI::Option* option : of_one)
         batch->excludes(option);
     add_dry_run(command, arguments->dry_run);
+    add_force(command, arguments->force);
     commands.add(command, [arguments, verb](Session& session) { return run_change(*arguments, verb, session); });
 }
 

@@ -26,6 +26,15 @@ void add_dry_run(CLI::App* app, bool& dry_run) {
     app->add_flag("--dry-run", dry_run, "check everything, change nothing");
 }
 
+void add_force(CLI::App* app, bool& force) {
+    app->add_flag("--force", force, "even where it would cut off your own connection, or live traffic");
+}
+
+std::optional<Safeguard> safeguard_unless(bool force) {
+    if (force) return std::nullopt;
+    return own_safeguard();
+}
+
 Result<SettingsChange> SettingsArguments::change() const {
     SettingsChange change;
     if (monitor) change.mode = Mode::monitor;

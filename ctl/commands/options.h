@@ -14,6 +14,7 @@
 #include <CLI/CLI.hpp>
 
 #include <xdemux/base/error.h>
+#include <xdemux/ops/safeguard.h>
 #include <xdemux/policy/filter.h>
 #include <xdemux/policy/settings.h>
 
@@ -27,6 +28,11 @@ Result<std::uint64_t> parse_number(std::string_view text, std::string_view what,
 
 /// --dry-run
 void add_dry_run(CLI::App* app, bool& dry_run);
+
+/// --force, of what would be refused with ErrorKind::refused.
+void add_force(CLI::App* app, bool& force);
+/// What a command must not cut off; nothing with --force.
+std::optional<Safeguard> safeguard_unless(bool force);
 
 /// --monitor|--enforce and --closed; --host is the part of those who take it.
 struct SettingsArguments {

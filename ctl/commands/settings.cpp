@@ -16,6 +16,7 @@ namespace {
 struct SetArguments {
     SettingsArguments settings;
     bool dry_run = false;
+    bool force = false;
 };
 
 Status run_set(const SetArguments& arguments, Session& session) {
@@ -27,7 +28,7 @@ Status run_set(const SetArguments& arguments, Session& session) {
         return fail(ErrorKind::usage, "no setting to change; use --monitor, --enforce, --closed, --host or --no-host");
     auto instance = session.open_for_change();
     if (!instance) return fail(instance.error());
-    const SettingsRequest request{*change, *confirm, arguments.dry_run};
+    const SettingsRequest request{*change, *confirm, arguments.dry_run, safeguard_unless(arguments.force)};
     if (auto changed = change_settings(*instance, request); !changed) return changed;
     if (*confirm && !arguments.dry_run)
         tell(fmt::format("it goes back in {} s unless \"xdemux confirm\" is run", (*confirm)->count()));
@@ -61,6 +62,7 @@ void add_settings_commands(CLI::App& root, Commands& commands) {
     set->add_flag("--host", arguments->settings.host, "ask the host's own sockets before an endpoint counts as closed")
         ->excludes("--no-host");
     add_dry_run(set, arguments->dry_run);
+    add_force(set, arguments->force);
     commands.add(set, [arguments](Session& session) { return run_set(*arguments, session); });
 
     add_settle_command(root, commands, "confirm", "keep the settings that were changed with --confirm",

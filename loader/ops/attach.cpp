@@ -217,6 +217,18 @@ Result<AttachReport> report_on(const Instance& instance, const std::vector<Inter
     return report;
 }
 
+/// Asked last, when all else would do.
+Status guard_attach(const Instance& instance, const std::vector<Interface>& devices, const AttachRequest& request) {
+    if (!request.safeguard || devices.empty()) return {};
+    const auto before = standing_of(instance, *request.safeguard);
+    if (!before) return fail(before.error());
+    Standing after = *before;
+    for (const auto& device : devices)
+        after.devices.insert(device.ifindex);
+    if (auto safe = check_operators(*before, after, operator_paths(*request.safeguard)); !safe) return safe;
+    return check_traffic(*before, after, instance.created());
+}
+
 Result<std::vector<std::uint32_t>> find_attached(const Instance& instance, std::span<const std::string> devices) {
     const auto attached = attached_interfaces(instance);
     if (!attached) return fail(attached.error());
@@ -283,6 +295,7 @@ Result<AttachReport> attach(std::string_view name, const AttachRequest& request)
     if (!attached) return fail(attached.error());
     const auto missing = to_attach(*devices, *attached, request.mode);
     if (!missing) return fail(missing.error());
+    if (auto safe = guard_attach(*instance, *missing, request); !safe) return fail(std::move(safe.error()));
     if (auto linked = link_all(*instance, *missing, request); !linked) return fail(std::move(linked.error()));
     auto report = report_on(*instance, *devices);
     if (report && !request.dry_run) instance->keep();

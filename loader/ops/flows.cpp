@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cassert>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -131,11 +132,32 @@ Status erase_one(const Tables& tables, const FlowLine& flow, ErasedFlows& erased
     return {};
 }
 
+using OperatorFlows = std::map<FlowKey, Target>;
+using FlowChange = std::function<void(OperatorFlows& after, const FlowLine& flow)>;
+
+/// `change` does to the operators' flows what a line does to the table.
+Status guard_flows(const Instance& instance, const std::optional<Safeguard>& safeguard, std::span<const FlowLine> flows,
+                   const FlowChange& change) {
+    if (!safeguard || safeguard->operators.empty()) return {};
+    const auto before = standing_of(instance, *safeguard);
+    if (!before) return fail(before.error());
+    Standing after = *before;
+    for (const auto& flow : flows) {
+        const bool is_operators = std::ranges::any_of(safeguard->operators, [&](const Connection& connection) {
+            return flow.key == FlowKey{Proto::tcp, connection.local, connection.remote};
+        });
+        if (is_operators) change(after.flows, flow);
+    }
+    return check_operators(*before, after, operator_paths(*safeguard));
+}
+
 }  // namespace
 
 Status add_flows(Instance& instance, std::span<const FlowLine> flows, const FlowOptions& options) {
     if (auto valid = validate(flows, options.source); !valid) return valid;
     if (auto possible = check_targets(instance, flows); !possible) return possible;
+    const auto add_to = [](OperatorFlows& after, const FlowLine& flow) { after[flow.key] = flow.target; };
+    if (auto safe = guard_flows(instance, options.safeguard, flows, add_to); !safe) return safe;
     if (options.dry_run) return check_absent(instance, flows, options.source);
     const Tables& tables = instance.tables();
     for (std::size_t i = 0; i < flows.size(); ++i) {
@@ -161,7 +183,10 @@ Status add_flow(Instance& instance, const FlowKey& key, const Target& target, bo
 
 Status delete_flows(Instance& instance, std::span<const FlowLine> flows, const FlowOptions& options) {
     const Tables& tables = instance.tables();
-    if (auto there = check_present(tables, flows, options.source); !there || options.dry_run) return there;
+    if (auto there = check_present(tables, flows, options.source); !there) return there;
+    const auto take_from = [](OperatorFlows& after, const FlowLine& flow) { after.erase(flow.key); };
+    if (auto safe = guard_flows(instance, options.safeguard, flows, take_from); !safe) return safe;
+    if (options.dry_run) return {};
     ErasedFlows erased;
     erased.reserve(flows.size());
     for (const auto& flow : flows) {
@@ -181,7 +206,12 @@ Status delete_flow(Instance& instance, const FlowKey& key, bool dry_run) {
     return delete_flows(instance, {&flow, 1}, options);
 }
 
-Result<std::size_t> flush_flows(Instance& instance, bool dry_run) {
+Result<std::size_t> flush_flows(Instance& instance, bool dry_run, const std::optional<Safeguard>& safeguard) {
+    std::vector<FlowLine> operators;
+    for (const auto& [local, remote] : safeguard.value_or(Safeguard{}).operators)
+        operators.push_back({0, {Proto::tcp, local, remote}, {}});
+    const auto take_from = [](OperatorFlows& after, const FlowLine& flow) { after.erase(flow.key); };
+    if (auto safe = guard_flows(instance, safeguard, operators, take_from); !safe) return fail(std::move(safe.error()));
     if (dry_run) return count_flows(instance);
     const Tables& tables = instance.tables();
     std::vector<FlowKey> keys;

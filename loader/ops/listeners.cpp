@@ -208,6 +208,15 @@ Status check_plan(const Instance& instance, const ListenerSet& from, const Liste
     return check_room(tables, table_sizes(from), plan.forward);
 }
 
+Status guard_listeners(const Instance& instance, const ListenerSet& wanted, const ListenerOptions& options) {
+    if (!options.safeguard || options.safeguard->operators.empty()) return {};
+    const auto before = standing_of(instance, *options.safeguard);
+    if (!before) return fail(before.error());
+    Standing after = *before;
+    after.listeners = wanted;
+    return check_operators(*before, after, operator_paths(*options.safeguard));
+}
+
 }  // namespace
 
 // Without the lock a change may run between two looks: then look again.
@@ -249,6 +258,7 @@ Status change_listeners(Instance& instance, std::span<const ListenerChange> chan
     if (!to) return fail(to.error());
     const ListenerPlan plan = make_plan(*from, *to);
     if (auto possible = check_plan(instance, *from, plan); !possible) return possible;
+    if (auto safe = guard_listeners(instance, *to, options); !safe) return safe;
     if (options.dry_run) return {};
 
     const auto old_names = named_prefixes(*from);

@@ -18,6 +18,16 @@ contract::settings settled(contract::settings settings, const contract::rules& r
     return settings;
 }
 
+Status guard_settings(const Instance& instance, const Settings& wanted, const SettingsRequest& request) {
+    if (!request.safeguard) return {};
+    const auto before = standing_of(instance, *request.safeguard);
+    if (!before) return fail(before.error());
+    Standing after = *before;
+    after.settings = wanted;
+    if (auto safe = check_operators(*before, after, operator_paths(*request.safeguard)); !safe) return safe;
+    return check_traffic(*before, after, false);
+}
+
 Status require_pending(const Instance& instance) {
     const auto pending = pending_confirm(instance);
     if (pending && !pending->over()) return {};
@@ -46,6 +56,7 @@ Status change_settings(Instance& instance, const SettingsRequest& request) {
     if (wanted.closed == ClosedPolicy::reject) {
         if (auto possible = check_reject(instance); !possible) return possible;
     }
+    if (auto safe = guard_settings(instance, wanted, request); !safe) return safe;
     contract::settings settings = old;
     settings.rules = encode(wanted);
     if (old.confirm_by_ns == 0) settings.fallback = request.confirm ? old.rules : settings.rules;

@@ -14,6 +14,7 @@
 #include <xdemux/kernel/link.h>
 #include <xdemux/kernel/netlink.h>
 #include <xdemux/ops/instance.h>
+#include <xdemux/ops/safeguard.h>
 #include <xdemux/policy/settings.h>
 
 namespace xdemux {
@@ -47,6 +48,7 @@ struct AttachRequest {
     std::optional<bool> shared_port_counters{};     ///< as InstanceOptions
     VerifierLog verifier_log{};
     bool dry_run = false;
+    std::optional<Safeguard> safeguard{};  ///< none: whatever it cuts off
 };
 
 struct AttachReport {
@@ -57,7 +59,7 @@ struct AttachReport {
 
 /// Attaches all devices or none; makes the instance where there is none. A device that is attached already in the same
 /// mode is no error. Errors: `not_found` (unknown device), `in_use` (another XDP program, settings that differ, another
-/// mode), `unsupported` (driver, VLAN offload with reject), `usage` (no device).
+/// mode), `unsupported` (driver, VLAN offload with reject), `usage` (no device), `refused` (the safeguard).
 Result<AttachReport> attach(std::string_view instance, const AttachRequest& request);
 
 /// Takes the devices off; all are checked first. ErrorKind::not_loaded for one that is not attached.

@@ -6,11 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 
 #include <xdemux/base/error.h>
 #include <xdemux/ops/instance.h>
+#include <xdemux/ops/safeguard.h>
 #include <xdemux/policy/batch.h>
 #include <xdemux/policy/flow.h>
 
@@ -19,22 +21,25 @@ namespace xdemux {
 using FlowProgress = std::function<void(std::size_t done, std::size_t total)>;
 
 struct FlowOptions {
-    std::string source{};     ///< names the batch in messages: "SOURCE:LINE: MESSAGE"
-    bool dry_run = false;     ///< everything is checked, nothing changed
-    FlowProgress progress{};  ///< called every some thousand, and at the end
+    std::string source{};                  ///< names the batch in messages: "SOURCE:LINE: MESSAGE"
+    bool dry_run = false;                  ///< everything is checked, nothing changed
+    FlowProgress progress{};               ///< called every some thousand, and at the end
+    std::optional<Safeguard> safeguard{};  ///< none: whatever it cuts off
 };
 
 /// Inserts all or none; lines of 0 are left out of the messages. Errors: `in_use` (there already, or twice in the
-/// batch), `full`, `unsupported` (reject where it cannot be answered), `usage` (an invalid key).
+/// batch), `full`, `unsupported` (reject where it cannot be answered), `usage` (an invalid key), `refused` (the
+/// safeguard).
 Status add_flows(Instance& instance, std::span<const FlowLine> flows, const FlowOptions& options = {});
 Status add_flow(Instance& instance, const FlowKey& key, const Target& target, bool dry_run = false);
 
-/// Erases all or none. ErrorKind::not_found.
+/// Erases all or none. Errors: `not_found`, `refused` (the safeguard).
 Status delete_flows(Instance& instance, std::span<const FlowLine> flows, const FlowOptions& options = {});
 Status delete_flow(Instance& instance, const FlowKey& key, bool dry_run = false);
 
-/// Erases every flow and returns how many there were.
-Result<std::size_t> flush_flows(Instance& instance, bool dry_run = false);
+/// Erases every flow and returns how many there were. ErrorKind::refused (the safeguard).
+Result<std::size_t> flush_flows(Instance& instance, bool dry_run = false,
+                                const std::optional<Safeguard>& safeguard = {});
 
 /// Calls `each` for every flow, in no order, while others may change the table: one that is there all the time is seen
 /// once. `each` returns whether to go on.

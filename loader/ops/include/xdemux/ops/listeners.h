@@ -5,11 +5,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
 #include <xdemux/base/error.h>
 #include <xdemux/ops/instance.h>
+#include <xdemux/ops/safeguard.h>
 #include <xdemux/policy/listener_set.h>
 
 namespace xdemux {
@@ -34,12 +36,13 @@ Result<ListenerSet> apply_changes(const ListenerSet& listeners, std::span<const 
                                   const std::string& source = {});
 
 struct ListenerOptions {
-    std::string source{};  ///< names the batch in messages
-    bool dry_run = false;  ///< everything is checked, nothing changed
+    std::string source{};                  ///< names the batch in messages
+    bool dry_run = false;                  ///< everything is checked, nothing changed
+    std::optional<Safeguard> safeguard{};  ///< none: whatever it cuts off
 };
 
 /// All changes, in their order, or none. The instance must be writable(). Errors: `in_use` (conflict), `not_found`,
-/// `usage`, `full` (naming the table), `unsupported` (reject where it cannot be answered).
+/// `usage`, `full` (naming the table), `unsupported` (reject where it cannot be answered), `refused` (the safeguard).
 Status change_listeners(Instance& instance, std::span<const ListenerChange> changes,
                         const ListenerOptions& options = {});
 

@@ -9,6 +9,7 @@
 
 #include <xdemux/base/error.h>
 #include <xdemux/ops/instance.h>
+#include <xdemux/ops/safeguard.h>
 #include <xdemux/policy/settings.h>
 
 namespace xdemux {
@@ -32,9 +33,10 @@ struct SettingsRequest {
     /// one: the deadline and the fallback stay.
     std::optional<std::chrono::seconds> confirm{};
     bool dry_run = false;
+    std::optional<Safeguard> safeguard{};  ///< none: whatever it cuts off
 };
 
-/// Errors: `unsupported` (closed reject where it cannot be answered), `failed`.
+/// Errors: `unsupported` (closed reject where it cannot be answered), `refused` (the safeguard), `failed`.
 Status change_settings(Instance& instance, const SettingsRequest& request);
 
 /// ErrorKind::not_found where nothing waits, or the time is over.

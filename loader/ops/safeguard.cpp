@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <algorithm>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include <xdemux/kernel/encode.h>
+#include <xdemux/kernel/netlink.h>
+#include <xdemux/kernel/sock_diag.h>
+#include <xdemux/ops/attach.h>
+#include <xdemux/ops/findings.h>
+#include <xdemux/ops/listeners.h>
+#include <xdemux/ops/safeguard.h>
+#include <xdemux/ops/settings.h>
+#include <xdemux/policy/foresight.h>
+
+namespace xdemux {
+namespace {
+
+FlowKey flow_key(const Connection& connection) {
+    return {Proto::tcp, connection.local, connection.remote};
+}
+
+std::string describe(const Connection& connection) {
+    return fmt::format("from {} to {}", connection.remote.to_string(), connection.local.to_string());
+}
+
+std::string_view does(TargetKind action) {
+    return action == TargetKind::reject ? "rejects" : "drops";
+}
+
+std::string name_rule(const Foreseen& foreseen, const Standing& standing) {
+    switch (foreseen.by) {
+        case ForeseenBy::flow:
+            return fmt::format("a flow with its addresses and ports {} it", does(foreseen.action));
+        case ForeseenBy::listener: {
+            const Listener& listener = *standing.listeners.find(foreseen.listener);
+            const std::string name = listener.name.empty() ? "" : fmt::format(" \"{}\"", listener.name);
+            return fmt::format("listener {}{} {} it", listener.describe(), name, does(foreseen.action));
+        }
+        case ForeseenBy::host_socket:
+        case ForeseenBy::closed:
+            break;
+    }
+    const std::string_view why = standing.settings.host
+                                     ? "and no listener and no socket that the kernel's look-up sees waits for it"
+                                     : "no listener waits for it, and --no-host leaves the host's sockets out";
+    return fmt::format("closed ports are {}, {}",
+                       standing.settings.closed == ClosedPolicy::reject ? "rejected" : "dropped", why);
+}
+
+/// How well a socket answers for the connection: connected to it, or listening for it; 0 where it does not.
+int fits(const HostSocket& socket, const Connection& connection) {
+    if (socket.proto != Proto::tcp || socket.local_port != connection.local.port) return 0;
+    if (socket.local == connection.local.address && socket.remote == connection.remote.address &&
+        socket.remote_port == connection.remote.port)
+        return 2;
+    const Family family = connection.local.address.family();
+    const bool hears =
+        socket.local == connection.local.address ||
+        (socket.local.is_wildcard() && (socket.local.family() == family || (family == Family::ipv4 && !socket.v6only)));
+    return socket.state == HostSocketState::listen && hears ? 1 : 0;
+}
+
+void find_socket(const std::vector<HostSocket>& sockets, OperatorPath& path) {
+    int best = 0;
+    for (const auto& socket : sockets) {
+        const int fit = fits(socket, path.connection);
+        if (fit <= best) continue;
+        best = fit;
+        path.socket = true;
+        path.bound = socket.ifindex;
+    }
+}
+
+/// The device of the route to the peer and every device below it; without a route, every device.
+std::set<std::uint32_t> ingress_of(const Connection& connection, const std::vector<Interface>& all) {
+    const auto route = route_device(connection.remote.address);
+    std::set<std::uint32_t> ingress;
+    for (const auto& each : all) {
+        const auto above = devices_above(all, each.ifindex);
+        const bool below_it = route && std::ranges::find(above, *route, &Interface::ifindex) != above.end();
+        if (!route || each.ifindex == *route || below_it) ingress.insert(each.ifindex);
+    }
+    return ingress;
+}
+
+bool is_local(const Address& address, const std::vector<LocalRoute>& routes) {
+    return std::ranges::any_of(routes, [&](const LocalRoute& route) { return route.prefix.contains(address); });
+}
+
+}  // namespace
+
+Safeguard own_safeguard() {
+    return {operator_connections()};
+}
+
+bool drops_closed(const Settings& settings) {
+    return settings.mode == Mode::enforce && settings.closed != ClosedPolicy::pass;
+}
+
+std::optional<std::string> cut_by(const Standing& standing, const OperatorPath& path) {
+    const Connection& connection = path.connection;
+    const auto flow = standing.flows.find(flow_key(connection));
+    for (const auto device : standing.devices) {
+        if (!path.ingress.contains(device)) continue;
+        const bool seen = path.socket && (path.bound == 0 || path.bound == device);
+        const PlannedRules rules{standing.listeners, standing.settings,
+                                 flow == standing.flows.end() ? std::nullopt : std::optional(flow->second), seen};
+        const auto foreseen = foresee(rules, {Proto::tcp, connection.local.address, connection.local.port, device});
+        if (foreseen.action != TargetKind::pass) return name_rule(foreseen, standing);
+    }
+    return std::nullopt;
+}
+
+std::vector<OperatorPath> operator_paths(const Safeguard& safeguard) {
+    if (safeguard.operators.empty()) return {};
+    // What cannot be asked is left empty, which errs on the side of a refusal.
+    const auto routes = local_routes().value_or(std::vector<LocalRoute>{});
+    const auto all = interfaces().value_or(std::vector<Interface>{});
+    const auto sockets = host_sockets().value_or(std::vector<HostSocket>{});
+    std::vector<OperatorPath> paths;
+    for (const auto& connection : safeguard.operators) {
+        if (!is_local(connection.local.address, routes)) continue;
+        OperatorPath path{connection, ingress_of(connection, all)};
+        find_socket(sockets, path);
+        paths.push_back(std::move(path));
+    }
+    return paths;
+}
+
+Result<Standing> standing_of(const Instance& instance, const Safeguard& safeguard) {
+    Standing standing;
+    auto listeners = read_listeners(instance);
+    if (!listeners) return fail(listeners.error());
+    standing.listeners = std::move(*listeners);
+    standing.settings = settings_in_force(instance);
+    const auto attached = attached_interfaces(instance);
+    if (!attached) return fail(attached.error());
+    for (const auto& each : *attached) {
+        if (each.state == InterfaceState::attached) standing.devices.insert(each.ifindex);
+    }
+    for (const auto& connection : safeguard.operators) {
+        const FlowKey key = flow_key(connection);
+        const auto stored = instance.tables().flows.find(encode(key));
+        if (!stored) return fail(stored.error());
+        if (!*stored) continue;
+        const auto flow = decode(encode(key), **stored);
+        if (!flow) return fail(flow.error());
+        standing.flows.emplace(key, flow->target);
+    }
+    return standing;
+}
+
+Status check_operators(const Standing& before, const Standing& after, std::span<const OperatorPath> paths) {
+    for (const auto& path : paths) {
+        const auto cut = cut_by(after, path);
+        if (!cut || cut_by(before, path)) continue;
+        return fail(ErrorKind::refused, fmt::format("refused, it would cut off your own connection {}: {}; use --force "
+                                                    "to do it all the same",
+                                                    describe(path.connection), *cut));
+    }
+    return {};
+}
+
+Status refuse_for(std::span<const Finding> findings, const Settings& wanted, bool attaching) {
+    const auto cuts = [](const Finding& finding) { return finding.cuts_off; };
+    const auto first = std::ranges::find_if(findings, cuts);
+    if (first == findings.end()) return {};
+    const auto others = std::ranges::count_if(findings, cuts) - 1;
+    const std::string more = others == 0 ? "" : fmt::format(" (and {} more: see xdemux doctor)", others);
+    const std::string command = first->remedy.value_or("xdemux doctor");
+    const std::string way = attaching
+                                ? fmt::format("attach without --enforce, run {}, then xdemux set --enforce --closed {}",
+                                              command, closed_policy_name(wanted.closed))
+                                : fmt::format("run {} first", command);
+    return fail(ErrorKind::refused,
+                fmt::format("refused, it would cut off live traffic to {}: {}{}; {}, or use --force", first->object,
+                            first->what, more, way));
+}
+
+Status check_traffic(const Standing& before, const Standing& after, bool attaching) {
+    if (!drops_closed(after.settings) || after.devices.empty()) return {};
+    const bool covered_before =
+        drops_closed(before.settings) && before.settings.host == after.settings.host && before.devices == after.devices;
+    if (covered_before) return {};
+    const auto facts = traffic_facts(after.devices);
+    if (!facts) return fail(facts.error());
+    return refuse_for(judge_traffic(*facts, {after.listeners, after.settings.host}), after.settings, attaching);
+}
+
+}  // namespace xdemux

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What rules that do not stand yet would do with a packet to one of this host's addresses: the precedence from its
+// definition, around decide(). For questions before a change; once rules stand, `explain` asks the program itself.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include <xdemux/policy/decide.h>
+#include <xdemux/policy/listener_set.h>
+#include <xdemux/policy/settings.h>
+#include <xdemux/policy/target.h>
+
+namespace xdemux {
+
+struct PlannedRules {
+    const ListenerSet& listeners;
+    Settings settings;
+    std::optional<Target> flow{};  ///< of the flow with the packet's 4-tuple
+    bool socket = false;           ///< the kernel's socket look-up finds one for it
+};
+
+/// Which step decides; named as the reasons are.
+enum class ForeseenBy : std::uint8_t { flow, listener, host_socket, closed };
+
+struct Foreseen {
+    TargetKind verdict = TargetKind::pass;  ///< what enforce mode does
+    TargetKind action = TargetKind::pass;   ///< what is done
+    ForeseenBy by = ForeseenBy::closed;
+    std::uint32_t listener = 0;  ///< its id, where it is one that decides
+};
+
+Foreseen foresee(const PlannedRules& rules, const PacketFacts& packet);
+
+}  // namespace xdemux
