@@ -36,11 +36,19 @@ static __always_inline int is_blocked_source(const struct packet *p)
 	return block && bpf_ktime_get_coarse_ns() <= block->until_ns;
 }
 
+/* A bare SYN belongs to no connection yet, though a TIME_WAIT socket may be found for it: the
+ * kernel would begin a new one there. Of UDP there are no flags. */
+static __always_inline int begins_connection(const struct packet *p)
+{
+	return (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
 /* For a packet without a flow, to this host. A global function: the look-ups' keys stay off the
  * lane's stack. */
 __noinline int is_blocked(struct xdp_md *ctx, const struct packet *p)
 {
-	return p && has_blocks() && is_blocked_source(p) && !host_has_connection(ctx, p);
+	return p && has_blocks() && is_blocked_source(p) &&
+	       (begins_connection(p) || !host_has_connection(ctx, p));
 }
 
 #endif

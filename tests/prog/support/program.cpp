@@ -12,14 +12,8 @@
 
 #include <xdemux/contract.h>
 
+#include "support/skeleton.h"
 #include "support/testbed.h"
-
-// The skeleton names the types of the program's variables as C does.
-using xdemux::contract::blocking;
-using xdemux::contract::local_hot;
-using xdemux::contract::settings;
-using xdemux::contract::watch;
-#include "demux.skel.h"
 
 namespace xdemux::test {
 namespace {
@@ -150,6 +144,7 @@ void Program::clear() {
         if (bpf_map_update_elem(fd_of(skeleton_->maps.reason_counters), &index, nothing.data(), BPF_ANY) != 0)
             fail("cannot clear the reason counters");
     set_reject_limit({});
+    clear_evidence();
     // Unused places hold addresses that are always local.
     local_ = {};
     std::fill(std::begin(local_count_), std::end(local_count_), 0);

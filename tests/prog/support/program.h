@@ -113,6 +113,21 @@ class Program {
     contract::reject_limit reject_limit() const;
     void set_reject_limit(const contract::reject_limit& limit);
 
+    // Blocks, scans and events: program_evidence.cpp.
+
+    /// An entry; see set_blocking().
+    void add_block(std::string_view source, std::uint64_t until_ns);
+    [[nodiscard]] std::uint64_t blocking_until() const;
+    void set_blocking(std::uint64_t until_ns);
+    /// By slot; those of the CPU that the test is pinned to, free ones left out.
+    [[nodiscard]] std::map<std::uint32_t, contract::scanner> scanners() const;
+    [[nodiscard]] contract::watch watch() const;
+    void set_watch(const contract::watch& watch);
+    /// Of the CPU that the test is pinned to.
+    [[nodiscard]] contract::watch_limit watch_limit() const;
+    /// All that wait, in order; they are gone from the ring then.
+    std::vector<contract::event> take_events();
+
     /// Every map of the object, by name.
     std::vector<std::pair<std::string, bpf_map_info>> maps() const;
     const contract::settings& settings() const { return settings_; }
@@ -121,6 +136,7 @@ class Program {
     RunResult test_run(Bytes in, std::size_t metadata, std::uint32_t ifindex);
     void clear();
     void clear_guards();
+    void clear_evidence();
     void change_slot(contract::proto proto, std::uint16_t port, auto&& change);
     [[nodiscard]] PortCounts read_ports(const bpf_map* map) const;
     void zero_ports(const bpf_map* map);
