@@ -14,8 +14,10 @@
 #include "commands/flow.h"
 #include "commands/instance.h"
 #include "commands/listener.h"
+#include "commands/monitor.h"
 #include "commands/port.h"
 #include "commands/reason.h"
+#include "commands/scan.h"
 #include "commands/settings.h"
 #include "commands/table.h"
 #include "commands/verify.h"
@@ -54,6 +56,8 @@ CommandLine::CommandLine() : app_("the port table of a host, one layer earlier",
     add_table_command(app_, commands_);
     add_counter_commands(app_, commands_);
     add_reason_commands(app_, commands_);
+    add_scan_commands(app_, commands_);
+    add_monitor_command(app_, commands_);
     add_port_commands(app_, commands_);
     add_explain_command(app_, commands_);
     add_verify_command(app_, commands_);

@@ -35,6 +35,15 @@ void reserve_standard_streams() {
     }
 }
 
+Result<Output> Output::create(const std::string& path) {
+    Output output;
+    output.owned_.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!output.owned_.valid()) return fail_system(errno, fmt::format("cannot create \"{}\"", path));
+    output.fd_ = output.owned_.get();
+    output.name_ = fmt::format("\"{}\"", path);
+    return output;
+}
+
 void Output::write(std::string_view text) {
     buffer_ += text;
     if (buffer_.size() >= buffer_bytes) write_out();
@@ -45,14 +54,19 @@ Sink Output::sink() {
 }
 
 void Output::write_out() {
-    if (error_number_ == 0) error_number_ = write_all(STDOUT_FILENO, buffer_);
+    if (error_number_ == 0) error_number_ = write_all(fd_, buffer_);
     buffer_.clear();
 }
 
 Status Output::flush() {
     write_out();
-    if (error_number_ != 0) return fail_system(error_number_, "cannot write to standard output");
+    if (error_number_ != 0) return fail_system(error_number_, fmt::format("cannot write to {}", name_));
     return {};
+}
+
+Status Output::fail_without_reader() {
+    if (error_number_ == 0) error_number_ = EPIPE;
+    return flush();
 }
 
 bool Output::is_terminal() {

@@ -1,40 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "commands/watch.h"
 
-#include <cerrno>
-#include <csignal>
+#include "commands/end_signals.h"
 
 namespace xdemux {
 namespace {
 
 constexpr std::string_view clear_screen = "\033[H\033[2J";
-
-/// Blocks the signals that end a watch, so that one which comes in the middle of a round is not lost.
-class EndSignals {
-  public:
-    EndSignals() {
-        sigemptyset(&signals_);
-        sigaddset(&signals_, SIGINT);
-        sigaddset(&signals_, SIGTERM);
-        ::sigprocmask(SIG_BLOCK, &signals_, &previous_);
-    }
-    ~EndSignals() { ::sigprocmask(SIG_SETMASK, &previous_, nullptr); }
-    EndSignals(const EndSignals&) = delete;
-    EndSignals& operator=(const EndSignals&) = delete;
-
-    /// Whether one came within the time.
-    [[nodiscard]] bool wait(timespec limit) const {
-        int signal = 0;
-        do {
-            signal = ::sigtimedwait(&signals_, nullptr, &limit);
-        } while (signal < 0 && errno == EINTR);
-        return signal > 0;
-    }
-
-  private:
-    sigset_t signals_{};
-    sigset_t previous_{};
-};
 
 }  // namespace
 

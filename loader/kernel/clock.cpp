@@ -4,11 +4,22 @@
 #include <xdemux/kernel/clock.h>
 
 namespace xdemux {
+namespace {
+
+std::uint64_t now_ns(clockid_t clock) {
+    timespec now{};
+    ::clock_gettime(clock, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+}  // namespace
 
 std::uint64_t coarse_now_ns() {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
+    return now_ns(CLOCK_MONOTONIC_COARSE);
+}
+
+std::int64_t wall_clock_offset_ns() {
+    return static_cast<std::int64_t>(now_ns(CLOCK_REALTIME) - now_ns(CLOCK_MONOTONIC));
 }
 
 std::uint64_t confirm_deadline(std::chrono::seconds from_now) {

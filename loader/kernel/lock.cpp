@@ -42,15 +42,19 @@ std::optional<pid_t> holder_of(const Fd& file) {
     return pid;
 }
 
+/// "process 811 (xdemux)"
+std::string describe_holder(const Fd& file) {
+    const auto pid = holder_of(file);
+    if (!pid) return "another process";
+    const std::string name = process_name(*pid);
+    return name.empty() ? fmt::format("process {}", *pid) : fmt::format("process {} ({})", *pid, name);
+}
+
 Error held_elsewhere(std::string_view instance, std::chrono::milliseconds wait, const Fd& file) {
-    std::string holder = "another process";
-    if (const auto pid = holder_of(file)) {
-        const std::string name = process_name(*pid);
-        holder = name.empty() ? fmt::format("process {}", *pid) : fmt::format("process {} ({})", *pid, name);
-    }
-    return {ErrorKind::in_use, fmt::format("cannot change instance \"{}\": {} is changing it and did not finish within "
-                                           "{:g} s; try again when it has ended",
-                                           instance, holder, std::chrono::duration<double>(wait).count())};
+    return {ErrorKind::in_use,
+            fmt::format("cannot change instance \"{}\": {} is changing it and did not finish within "
+                        "{:g} s; try again when it has ended",
+                        instance, describe_holder(file), std::chrono::duration<double>(wait).count())};
 }
 
 // The number serves messages alone, so a full /run must not stop us: the flock is the lock.
@@ -86,6 +90,26 @@ Result<InstanceLock> InstanceLock::acquire(std::string_view instance, std::chron
 }
 
 InstanceLock::~InstanceLock() {
+    if (file_.valid()) clear_holder(file_);
+}
+
+Result<MonitorLock> MonitorLock::acquire(std::string_view instance, std::string_view directory) {
+    const std::string path = fmt::format("{}/{}.monitor.lock", directory, instance);
+    auto file = open_lock_file(std::string(directory), path);
+    if (!file) return fail(std::move(file.error()));
+    while (::flock(file->get(), LOCK_EX | LOCK_NB) != 0) {
+        const int error_number = errno;
+        if (error_number == EINTR) continue;
+        if (error_number != EWOULDBLOCK) return fail_system(error_number, fmt::format("cannot lock \"{}\"", path));
+        return fail(ErrorKind::in_use, fmt::format("cannot read the events of instance \"{}\": {} reads them; end it "
+                                                   "first",
+                                                   instance, describe_holder(*file)));
+    }
+    write_holder(*file);
+    return MonitorLock(std::move(*file));
+}
+
+MonitorLock::~MonitorLock() {
     if (file_.valid()) clear_holder(file_);
 }
 

@@ -37,6 +37,13 @@ TEST_F(Usage, HelpIsThereAtEveryLevelAndGoesToStandardOutput) {
                               "reason list",
                               "port",
                               "port show",
+                              "scan",
+                              "scan list",
+                              "scan reset",
+                              "scan block",
+                              "scan unblock",
+                              "scan blocks",
+                              "monitor",
                               "explain",
                               "verify"}) {
         const std::string text = expect_prints(std::string(words) + " --help");
@@ -68,7 +75,7 @@ TEST_F(Usage, UnknownWordsAreNamed) {
     expect_refused("--frob", 2, "unknown option \"--frob\"; see \"xdemux --help\"");
     expect_refused("status --frob", 2, "unexpected \"--frob\" after \"xdemux status\"; see \"xdemux status --help\"");
     expect_refused("status now", 2, "unexpected \"now\" after \"xdemux status\"; see \"xdemux status --help\"");
-    for (const char* later : {"group list", "xsk list", "ephemeral show", "verify", "doctor", "upgrade", "monitor"})
+    for (const char* later : {"group list", "xsk list", "ephemeral show", "verify", "doctor", "upgrade"})
         expect_refused(later, 2, "unknown command .*");
 }
 

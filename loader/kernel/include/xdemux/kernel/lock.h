@@ -43,4 +43,23 @@ class InstanceLock {
     Fd file_;
 };
 
+/// The one reader of an instance's events: two would each get a part of them. Held from acquire() to destruction, on a
+/// file of its own beside the instance's, INSTANCE.monitor.lock, so that a reader keeps no writer waiting.
+class MonitorLock {
+  public:
+    /// Does not wait. Errors: `in_use` naming the process that reads; `not_permitted`.
+    static Result<MonitorLock> acquire(std::string_view instance,
+                                       std::string_view directory = InstanceLock::default_directory);
+
+    MonitorLock(MonitorLock&&) noexcept = default;
+    MonitorLock& operator=(MonitorLock&&) = delete;
+    MonitorLock(const MonitorLock&) = delete;
+    MonitorLock& operator=(const MonitorLock&) = delete;
+    ~MonitorLock();
+
+  private:
+    explicit MonitorLock(Fd file) : file_(std::move(file)) {}
+    Fd file_;
+};
+
 }  // namespace xdemux
