@@ -43,7 +43,7 @@ class SocketShadows {
     const ListenerSet& listeners_;
     std::vector<Address> locals_;
     const std::unordered_map<std::uint64_t, Process>& owners_;
-    bool any_ends_ = false;  ///< a listener drops or rejects
+    bool any_ends_ = false;                                           ///< a listener drops or rejects
     std::map<std::pair<Proto, std::uint16_t>, std::size_t> waiting_;  ///< sockets on the port that hear anyone
 };
 

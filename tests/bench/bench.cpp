@@ -19,6 +19,15 @@ int action_of(contract::verdict verdict) {
     return verdict == contract::VERDICT_PASS ? XDP_PASS : XDP_DROP;
 }
 
+// A yardstick counts nothing; it must come to the row's action.
+void warm_up_yardstick(Timer& timer, int program, const Row& row) {
+    const Timer::Run run = timer.run(program, row, warm_up_repeats);
+    if (run.action != action_of(row.verdict))
+        throw std::runtime_error(fmt::format("cannot time \"{}\": its packet came to XDP action {}, the row expects {}",
+                                             row.name, run.action, action_of(row.verdict)));
+    timer.run(timer.baseline(), row, warm_up_repeats);
+}
+
 // Warms the caches, and holds every packet against the row: the program's own counters must tell of nothing else.
 void warm_up(Timer& timer, const Subject& subject, const Row& row) {
     const auto before = subject.counted(row.reason, row.verdict);
@@ -35,10 +44,10 @@ void warm_up(Timer& timer, const Subject& subject, const Row& row) {
     timer.run(timer.baseline(), row, warm_up_repeats);
 }
 
-Pair time_pair(Timer& timer, const Subject& subject, const Row& row, std::uint32_t repeats, bool baseline_first) {
+Pair time_pair(Timer& timer, int program, const Row& row, std::uint32_t repeats, bool baseline_first) {
     Pair pair;
     if (baseline_first) pair.baseline = timer.run(timer.baseline(), row, repeats).ns;
-    pair.subject = timer.run(subject.fd(), row, repeats).ns;
+    pair.subject = timer.run(program, row, repeats).ns;
     if (!baseline_first) pair.baseline = timer.run(timer.baseline(), row, repeats).ns;
     return pair;
 }
@@ -47,9 +56,17 @@ std::vector<Line> run_scenario(Timer& timer, const Scenario& scenario, const Eff
                                const std::function<void(std::string_view)>& step) {
     test::Testbed::get().set_forwarding(scenario.forwards);
     Subject subject(scenario.settings, scenario.flow_capacity);
+    const Yardsticks yardsticks;
+    const auto program_of = [&](const Row& row) {
+        return row.yardstick == Yardstick::none ? subject.fd() : yardsticks.fd(row.yardstick);
+    };
     if (scenario.fill) scenario.fill(subject);
-    for (const Row& row : scenario.rows)
-        warm_up(timer, subject, row);
+    for (const Row& row : scenario.rows) {
+        if (row.yardstick == Yardstick::none)
+            warm_up(timer, subject, row);
+        else
+            warm_up_yardstick(timer, program_of(row), row);
+    }
     const std::size_t count = scenario.rows.size();
     std::vector<std::vector<Pair>> rounds(count);
     for (std::uint32_t round = 0; round < effort.rounds; round++) {
@@ -57,7 +74,8 @@ std::vector<Line> run_scenario(Timer& timer, const Scenario& scenario, const Eff
         for (std::size_t i = 0; i < count; i++) {
             const std::size_t at = forth ? i : count - 1 - i;
             step(scenario.rows[at].name);
-            rounds[at].push_back(time_pair(timer, subject, scenario.rows[at], effort.repeats, forth));
+            rounds[at].push_back(
+                time_pair(timer, program_of(scenario.rows[at]), scenario.rows[at], effort.repeats, forth));
         }
     }
     timer.release();

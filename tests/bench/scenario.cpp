@@ -77,6 +77,10 @@ std::vector<Packet> scan() {
     return packets;
 }
 
+Row yardstick_row(std::string name, Yardstick yardstick, Packet packet, verdict verdict) {
+    return {std::move(name), {std::move(packet)}, REASON_UNDECIDED, verdict, {}, {}, yardstick};
+}
+
 Scenario listeners(std::uint32_t ifindex) {
     Scenario scenario;
     scenario.settings = enforce(VERDICT_DROP, true);
@@ -92,6 +96,8 @@ Scenario listeners(std::uint32_t ifindex) {
         scenario.rows.push_back({name, std::move(packets), reason, VERDICT_PASS, goal});
     };
     row("wildcard listener, fixed", {syn4(peer_port, 443)}, REASON_LISTENER_WILDCARD, 3);
+    scenario.rows.push_back(yardstick_row("yardstick: an array and three counters, fixed", Yardstick::least_demux,
+                                          syn4(peer_port, 443), VERDICT_PASS));
     row("wildcard listeners, mix of five kinds", five_kinds(), REASON_LISTENER_WILDCARD, 12);
     row("wildcard listener, IPv6 TCP, fixed", {tcp6(peer_port, 443)}, REASON_LISTENER_WILDCARD, {});
     row("listener on an address, fixed", {syn4(peer_port, exact_port)}, REASON_LISTENER_EXACT, {});
@@ -170,6 +176,11 @@ Scenario closed_by_kernel(bool forwards, std::uint32_t crowd) {
         scenario.rows.push_back({name, std::move(packets), REASON_CLOSED, VERDICT_DROP, wanted});
     };
     row("closed port, host mode" + where + ", fixed", {syn4(peer_port, closed_port)}, goal);
+    scenario.rows.push_back(yardstick_row("yardstick: bpf_skc_lookup_tcp" + where + ", fixed", Yardstick::tcp_lookup,
+                                          syn4(peer_port, closed_port), VERDICT_DROP));
+    if (forwards && crowd == 0)
+        scenario.rows.push_back(yardstick_row("yardstick: bpf_fib_lookup" + where + ", fixed", Yardstick::route_lookup,
+                                              syn4(peer_port, closed_port), VERDICT_DROP));
     row("closed UDP port, host mode" + where + ", fixed", {udp4(peer_port, closed_port)}, goal);
     row("closed ports, host mode" + where + ", scan", scan(), {});
     return scenario;

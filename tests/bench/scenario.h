@@ -14,6 +14,7 @@
 #include "mix.h"
 #include "subject.h"
 #include "support/packet_builder.h"
+#include "yardstick.h"
 
 namespace xdemux::bench {
 
@@ -25,6 +26,8 @@ struct Row {
     contract::verdict verdict = contract::VERDICT_PASS;    ///< of every packet, carried out
     std::optional<double> goal;                            ///< ns over the baseline (issues 2 and 4)
     mix_peers peers{};                                     ///< with a count, the senders of the packets drawn
+    /// Timed in the program's place; what the packet comes to is then the XDP action alone.
+    Yardstick yardstick = Yardstick::none;
 
     [[nodiscard]] bool drawn() const { return packets.size() > 1 || peers.count != 0; }
 };

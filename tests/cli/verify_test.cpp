@@ -211,10 +211,10 @@ TEST_F(Verify, TheTableShowsWhoWaitsInVain) {
     expect_quiet("listener add tcp *:90 --reuseport --name a");
     expect_quiet("listener add tcp *:90 --reuseport --name b");
     const auto shadows = [](const std::string& filter) {
-        std::vector<Json> shadows;
+        std::vector<Json> names;
         for (const Json& row : expect_json("table sport = :" + filter, "endpoints"))
-            shadows.push_back(row["shadowed_by"]);
-        return shadows;
+            names.push_back(row["shadowed_by"]);
+        return names;
     };
     const std::string me = fmt::format("cli_tests ({})", ::getpid());
     // Of UDP sockets that share an address without a reuseport group, the last bound gets every packet.

@@ -16,7 +16,8 @@ class Upstream : public NetnsTest {
   protected:
     static std::vector<std::string> gateways() {
         std::vector<std::string> texts;
-        for (const Address& each : default_gateways().value())
+        const auto found = default_gateways();
+        for (const Address& each : found.value())
             texts.push_back(each.to_string());
         return texts;
     }
