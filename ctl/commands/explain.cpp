@@ -28,16 +28,25 @@ struct ExplainArguments {
     std::string capture;
 };
 
+/// A packet may have port 0, which is reserved and names no endpoint.
+Result<SocketAddress> parse_end(const std::string& text, Proto proto) {
+    if (text.ends_with(":0")) {
+        const auto end = SocketAddress::parse(text.substr(0, text.size() - 1) + "1", proto);
+        if (end) return SocketAddress{end->address, 0};
+    }
+    return SocketAddress::parse(text, proto);
+}
+
 Result<ExplainRequest> request_of(const ExplainArguments& arguments) {
     if (arguments.destination.empty()) return fail(ErrorKind::usage, "PROTO SRC DST or --pcap FILE is missing");
     ExplainRequest request;
     const auto proto = parse_proto(arguments.proto);
     if (!proto) return fail(proto.error());
     request.packet.proto = *proto;
-    const auto source = SocketAddress::parse(arguments.source, *proto);
+    const auto source = parse_end(arguments.source, *proto);
     if (!source) return fail(source.error());
     request.packet.source = *source;
-    const auto destination = SocketAddress::parse(arguments.destination, *proto);
+    const auto destination = parse_end(arguments.destination, *proto);
     if (!destination) return fail(destination.error());
     request.packet.destination = *destination;
     if (!arguments.device.empty()) request.device = arguments.device;

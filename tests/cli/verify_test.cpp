@@ -158,6 +158,17 @@ TEST_F(Verify, WithoutAnyEntryOrSocketThereIsStillThisHost) {
     EXPECT_EQ(expect_json("verify --random 3000", "verify")["agreed"], 3000);
 }
 
+TEST_F(Verify, ExplainRepeatsEveryKindOfPacketThatIsDrawn) {
+    attach("--closed drop");
+    EXPECT_EQ(expect_json("explain tcp 192.0.2.2:0 192.0.2.1:0 --flags none", "explain")["reason"], "port_zero");
+    EXPECT_EQ(expect_json("explain udp [2001:db8::2]:0 [2001:db8::1]:9", "explain")["reason"], "closed");
+    EXPECT_EQ(expect_json("explain tcp 192.0.2.2:5 192.0.2.1:6 --fragment first", "explain")["reason"], "closed");
+    const Json later = expect_json("explain udp 192.0.2.2:5 192.0.2.1:6 --fragment later", "explain");
+    EXPECT_EQ(later["reason"], "fragment_orphan");
+    EXPECT_EQ(later["kernel"], nullptr);
+    expect_refused("explain tcp 192.0.2.2:5 192.0.2.1:6 --fragment last", 2, "\"last\" is no fragment; .*");
+}
+
 TEST_F(Verify, ExplainTellsWhyTheRunnerUpLost) {
     attach("--closed drop");
     expect_quiet("listener add tcp *:80");
