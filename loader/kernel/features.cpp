@@ -33,10 +33,19 @@ constexpr std::pair<bpf_func_id, const char*> helpers[] = {
     {BPF_FUNC_xdp_adjust_head, "bpf_xdp_adjust_head"},
     {BPF_FUNC_xdp_adjust_tail, "bpf_xdp_adjust_tail"},
     {BPF_FUNC_xdp_get_buff_len, "bpf_xdp_get_buff_len"},
+    {BPF_FUNC_xdp_load_bytes, "bpf_xdp_load_bytes"},
+    {BPF_FUNC_ringbuf_reserve, "bpf_ringbuf_reserve"},
 };
 
-/// Such a program needs Linux 5.18. "r0 = XDP_PASS; exit".
-std::optional<bool> takes_frags() {
+bool is_compiled(int program) {
+    bpf_prog_info info{};
+    __u32 size = sizeof info;
+    return ::bpf_obj_get_info_by_fd(program, &info, &size) == 0 && info.jited_prog_len > 0;
+}
+
+/// "r0 = XDP_PASS; exit", once as one that takes fragments (Linux 5.18), else as a plain one. None of the two being let
+/// in says nothing of the features.
+void load_tiny_program(KernelFeatures& features) {
     const bpf_insn code[] = {{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, XDP_PASS},
                              {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
     for (const std::uint32_t flags : {std::uint32_t{BPF_F_XDP_HAS_FRAGS}, std::uint32_t{0}}) {
@@ -44,9 +53,11 @@ std::optional<bool> takes_frags() {
         options.sz = sizeof options;
         options.prog_flags = flags;
         const Fd program(::bpf_prog_load(BPF_PROG_TYPE_XDP, "probe", "GPL", code, std::size(code), &options));
-        if (program.valid()) return flags != 0;
+        if (!program.valid()) continue;
+        features.frags = flags != 0;
+        features.compiled = is_compiled(program.get());
+        return;
     }
-    return std::nullopt;  // none of the two is let in: that says nothing of the feature
 }
 
 std::optional<std::vector<std::string>> find_missing_helpers() {
@@ -100,14 +111,9 @@ KernelFeatures kernel_features() {
     }
     features.btf = ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
     features.xdp_link = has_xdp_link();
-    features.frags = takes_frags();
+    load_tiny_program(features);
     if (features.frags) features.missing_helpers = find_missing_helpers();
     return features;
-}
-
-std::optional<int> jit_setting() {
-    const auto setting = read_number("/proc/sys/net/core/bpf_jit_enable");
-    return setting ? std::optional(static_cast<int>(*setting)) : std::nullopt;
 }
 
 std::optional<std::uint64_t> locked_memory_limit() {

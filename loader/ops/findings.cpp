@@ -52,11 +52,11 @@ Finding helpers(const KernelFeatures& features) {
                         "the program calls them, so it cannot be loaded");
 }
 
-Finding jit(const std::optional<int>& setting) {
-    if (!setting)
+Finding jit(const std::optional<bool>& compiled) {
+    if (!compiled)
         return about_kernel(Severity::note, "jit", "whether BPF programs are compiled is not to be known",
                             "interpreted ones are several times slower");
-    if (*setting == 0)
+    if (!*compiled)
         return about_kernel(Severity::warning, "jit", "BPF programs are interpreted, not compiled",
                             "each packet costs several times as much", "sysctl -w net.core.bpf_jit_enable=1");
     return fine(FindingGroup::kernel, "jit", "kernel", "BPF programs are compiled");
@@ -225,7 +225,7 @@ std::vector<Finding> judge_kernel(const KernelFacts& facts) {
                            ? fine(FindingGroup::kernel, "btf", "kernel", "type information (BTF): there")
                            : about_kernel(Severity::note, "btf", "the kernel has no type information (BTF)",
                                           "bpftool may show tables without field names"));
-    findings.push_back(jit(facts.jit));
+    findings.push_back(jit(facts.features.compiled));
     findings.push_back(facts.bpffs
                            ? fine(FindingGroup::kernel, "bpffs", "kernel", "a BPF file system is at /sys/fs/bpf")
                            : about_kernel(Severity::blocker, "bpffs", "no BPF file system at /sys/fs/bpf",

@@ -172,7 +172,7 @@ bool is_dhcp_client(std::string_view process) {
 }
 
 /// A packet socket for IPv4 may be a DHCP client's whatever its process is called; one for everything is a sniffer's
-/// unless that has the name of a client.
+/// where its process is known, and not as a client.
 void judge_packet_sockets(Judge& judge) {
     constexpr const char* why =
         "it receives by a packet socket, which the kernel's socket look-up does not see: unicast answers would be "
@@ -181,14 +181,14 @@ void judge_packet_sockets(Judge& judge) {
     std::map<std::string, bool> sniffers;
     for (const auto& socket : judge.facts().packet_sockets) {
         if (!judge.concerns(socket.ifindex)) continue;
-        const bool dhcp = is_dhcp_client(judge.owner_name(socket.inode));
+        const std::string name = judge.owner_name(socket.inode);
+        const bool dhcp = name.empty() || is_dhcp_client(name);
         const std::string owner = judge.owner(socket.inode);
+        const std::string who = fmt::format("{} {}", owner, is_dhcp_client(name) ? "waits" : "may wait");
         if (socket.ethertype == ethertype_ipv4 || (socket.ethertype == ethertype_all && dhcp)) {
-            clients.emplace(fmt::format("{} waits for DHCP", owner),
-                            Need{Proto::udp, Family::ipv4, PortRange::one(dhcp_client_port)});
+            clients.emplace(who + " for DHCP", Need{Proto::udp, Family::ipv4, PortRange::one(dhcp_client_port)});
         } else if (socket.ethertype == ethertype_ipv6) {
-            clients.emplace(fmt::format("{} waits for DHCPv6", owner),
-                            Need{Proto::udp, Family::ipv6, PortRange::one(dhcpv6_client_port)});
+            clients.emplace(who + " for DHCPv6", Need{Proto::udp, Family::ipv6, PortRange::one(dhcpv6_client_port)});
         } else if (socket.ethertype == ethertype_all) {
             sniffers.emplace(owner, true);
         }

@@ -48,7 +48,6 @@ void find_owners(TrafficFacts& facts) {
 KernelFacts kernel_facts() {
     KernelFacts facts;
     facts.features = kernel_features();
-    facts.jit = jit_setting();
     facts.locked_memory = locked_memory_limit();
     facts.cgroup_left = cgroup_memory_left();
     facts.bpffs = require_bpffs(std::string(PinDirectory::bpffs)).has_value();

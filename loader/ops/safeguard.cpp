@@ -49,25 +49,23 @@ std::string name_rule(const Foreseen& foreseen, const Standing& standing) {
                        standing.settings.closed == ClosedPolicy::reject ? "rejected" : "dropped", why);
 }
 
-/// How well a socket answers for the connection: connected to it, or listening for it; 0 where it does not.
-int fits(const HostSocket& socket, const Connection& connection) {
-    if (socket.proto != Proto::tcp || socket.local_port != connection.local.port) return 0;
+/// Whether a socket is connected to the peer, or listens for it.
+bool answers(const HostSocket& socket, const Connection& connection) {
+    if (socket.proto != Proto::tcp || socket.local_port != connection.local.port) return false;
     if (socket.local == connection.local.address && socket.remote == connection.remote.address &&
         socket.remote_port == connection.remote.port)
-        return 2;
+        return true;
     const Family family = connection.local.address.family();
     const bool hears =
         socket.local == connection.local.address ||
         (socket.local.is_wildcard() && (socket.local.family() == family || (family == Family::ipv4 && !socket.v6only)));
-    return socket.state == HostSocketState::listen && hears ? 1 : 0;
+    return socket.state == HostSocketState::listen && hears;
 }
 
+/// Any of them will do for the look-up; one that is bound to no device is seen from each.
 void find_socket(const std::vector<HostSocket>& sockets, OperatorPath& path) {
-    int best = 0;
     for (const auto& socket : sockets) {
-        const int fit = fits(socket, path.connection);
-        if (fit <= best) continue;
-        best = fit;
+        if (!answers(socket, path.connection) || (path.socket && socket.ifindex != 0)) continue;
         path.socket = true;
         path.bound = socket.ifindex;
     }

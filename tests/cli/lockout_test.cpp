@@ -48,7 +48,7 @@ TEST_F(Lockout, DoctorEndsWithOneWhereSomethingBlocks) {
     const Fd client = packet_socket();
     const Outcome outcome = xdemux("doctor xd0");
     EXPECT_EQ(outcome.code, 1);
-    EXPECT_THAT(outcome.out, ContainsRegex("  blocker  dhcp_client [^\n]*udp \\*:68: .* waits for DHCP"));
+    EXPECT_THAT(outcome.out, ContainsRegex("  blocker  dhcp_client [^\n]*udp \\*:68: .* may wait for DHCP"));
     EXPECT_THAT(outcome.out, HasSubstr("$ xdemux listener add udp '*:68'\n"));
     EXPECT_EQ(outcome.err, "xdemux: 1 finding is in the way; each has its remedy beside it, where there is one\n");
     expect_refused("doctor none0", 5, "no interface \"none0\"; see ip link");
@@ -62,7 +62,7 @@ TEST_F(Lockout, DoctorNamesMissingCapabilitiesInsteadOfFailing) {
 
 TEST_F(Lockout, EnforcingIsRefusedWhereADhcpClientWouldBeCutOff) {
     const Fd client = packet_socket();
-    const std::string first = "refused, it would cut off live traffic to udp \\*:68: .* waits for DHCP; ";
+    const std::string first = "refused, it would cut off live traffic to udp \\*:68: .* may wait for DHCP; ";
     for (const char* policy : {"drop", "reject"}) {
         for (const char* dry_run : {"", " --dry-run"})
             expect_refused(fmt::format("attach xd0 --enforce --closed {}{}", policy, dry_run), 9,

@@ -52,7 +52,7 @@ class Undone {
 };
 
 TEST_F(OpsDoctor, this_kernel_is_found_to_have_what_the_program_needs) {
-    for (const char* id : {"xdp_frags", "bpf_link", "bpf_helpers", "bpffs", "capabilities"})
+    for (const char* id : {"xdp_frags", "bpf_link", "bpf_helpers", "jit", "bpffs", "capabilities"})
         EXPECT_THAT(told(id), HasSubstr("ok: ")) << id;
     EXPECT_EQ(told("driver_mode"), "ok: driver veth, native XDP\n");
     EXPECT_THAT(told("unseen_receivers"), HasSubstr("ok: "));

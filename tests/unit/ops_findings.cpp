@@ -123,6 +123,8 @@ TEST(Findings, a_packet_socket_on_a_bridge_above_counts) {
 TEST(Findings, a_capture_is_noted_unless_a_dhcp_client_makes_it) {
     auto facts = on_eth0();
     facts.packet_sockets = {{0x0003, 0, 77}};
+    EXPECT_EQ(told(facts), "blocker dhcp_client\n") << "whose it is is not known";
+    facts.owners[77] = {811, "tcpdump"};
     EXPECT_EQ(told(facts), "note packet_capture\n");
     facts.owners[77] = {812, "dhcpcd"};
     EXPECT_EQ(told(facts), "blocker dhcp_client\n");
@@ -229,8 +231,7 @@ TEST(Findings, listeners_in_the_ephemeral_range_keep_what_is_reserved_already) {
 
 KernelFacts good_kernel() {
     KernelFacts facts;
-    facts.features = {"6.1.0-28-amd64", 6, 1, true, true, true, std::vector<std::string>{}};
-    facts.jit = 1;
+    facts.features = {"6.1.0-28-amd64", 6, 1, true, true, true, true, std::vector<std::string>{}};
     facts.bpffs = true;
     return facts;
 }
@@ -246,8 +247,7 @@ TEST(Findings, a_kernel_with_everything_is_well) {
 
 TEST(Findings, what_a_kernel_lacks_is_named) {
     auto facts = good_kernel();
-    facts.features = {"5.15.0", 5, 15, false, false, false, std::vector<std::string>{"bpf_xdp_get_buff_len"}};
-    facts.jit = 0;
+    facts.features = {"5.15.0", 5, 15, false, false, false, false, std::vector<std::string>{"bpf_xdp_get_buff_len"}};
     facts.bpffs = false;
     facts.capabilities = "not permitted: CAP_BPF missing";
     facts.cgroup_left = 1000;
@@ -271,9 +271,9 @@ TEST(Findings, locked_memory_matters_before_linux_5_11_alone) {
 
 TEST(Findings, what_may_not_be_asked_is_a_note) {
     auto facts = good_kernel();
-    facts.features.frags = facts.features.xdp_link = std::nullopt;
+    facts.features.frags = facts.features.compiled = facts.features.xdp_link = std::nullopt;
     facts.features.missing_helpers = std::nullopt;
-    EXPECT_EQ(told(not_ok(judge_kernel(facts))), "note bpf_link\nnote xdp_frags\nnote bpf_helpers\n");
+    EXPECT_EQ(told(not_ok(judge_kernel(facts))), "note bpf_link\nnote xdp_frags\nnote bpf_helpers\nnote jit\n");
 }
 
 DeviceFacts good_device() {

@@ -17,13 +17,13 @@ struct KernelFeatures {
     bool btf = false;              ///< /sys/kernel/btf/vmlinux
     std::optional<bool> xdp_link;  ///< bpf_link for XDP, from the kernel's own type information; none: not to be known
     std::optional<bool> frags;     ///< a program may declare that it takes frames in fragments; none: not permitted
+    /// Programs are compiled (JIT), as the tiny one was. net.core.bpf_jit_enable would tell too, but is to be seen in
+    /// the first network namespace alone. none: not permitted.
+    std::optional<bool> compiled;
     /// Those that the data path calls and an XDP program may not; none: not permitted to ask.
     std::optional<std::vector<std::string>> missing_helpers;
 };
 KernelFeatures kernel_features();
-
-/// net.core.bpf_jit_enable: 0 off, 1 on, 2 on with debugging; none where it cannot be read.
-std::optional<int> jit_setting();
 
 /// What RLIMIT_MEMLOCK allows, in bytes; none: unlimited.
 std::optional<std::uint64_t> locked_memory_limit();

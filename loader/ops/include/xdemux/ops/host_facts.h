@@ -25,7 +25,6 @@ namespace xdemux {
 
 struct KernelFacts {
     KernelFeatures features;
-    std::optional<int> jit;
     std::optional<std::uint64_t> locked_memory;  ///< bytes; none: unlimited
     std::optional<std::uint64_t> cgroup_left;    ///< bytes; none: no limit
     bool bpffs = false;
