@@ -39,7 +39,7 @@ TEST_F(Upstream, is_the_next_hop_of_each_family_and_path) {
     run("ip -6 route replace default nexthop via 2001:db8::2 nexthop via 2001:db8::3");
     EXPECT_THAT(gateways(), ElementsAre("192.0.2.2", "192.0.2.3", "2001:db8::2", "2001:db8::3"));
     run("ip route del default");
-    run("ip route add default via inet6 2001:db8::2 dev xd0");
+    run("ip -4 route add default via inet6 2001:db8::2 dev xd0");
     EXPECT_THAT(gateways(), ElementsAre("2001:db8::2", "2001:db8::3"));
     run("ip route del default; ip -6 route del default");
 }

@@ -52,12 +52,20 @@ class Scan : public ProgTest {
         EXPECT_EQ(taken.size(), 1U);
         return taken.empty() ? scanner{} : taken.begin()->second;
     }
+    // Whatever the budget of the jiffy: that has a test of its own.
+    void run(const Packet& packet) {
+        if (++runs_ % 1000 == 0) program().set_scan_budget({});
+        ASSERT_EQ(program().run(packet).action, XDP_DROP);
+    }
     void touch(std::string_view source, std::uint16_t port, int times = 1) {
         for (int i = 0; i < times; i++)
-            ASSERT_EQ(program().run(probe(source, port)).action, XDP_DROP);
+            run(probe(source, port));
     }
     // What run() did is none of expect()'s.
     void TearDown() override {}
+
+  private:
+    int runs_ = 0;
 };
 
 TEST_F(Scan, NotesWhoTouchedAClosedEndpointAndHow) {
@@ -149,7 +157,7 @@ TEST_F(Scan, GathersTheFlags) {
 TEST_F(Scan, SamplesTheEndpointsOfALargeOne) {
     constexpr std::uint16_t ports = 4000;
     for (std::uint16_t port = 1; port <= ports; port++)
-        program().run(probe(peer_ipv4, port));
+        run(probe(peer_ipv4, port));
     const scanner seen = only_scanner();
     EXPECT_EQ(seen.packets, ports);
     EXPECT_EQ(seen.endpoints[0], ~0ULL);
@@ -208,10 +216,31 @@ TEST_F(Scan, PutsASourceIntoASlotThatTheKeyDecides) {
     touch(peer_ipv4, 80);
     const std::uint32_t slot = program().scanners().begin()->first;
     contract::settings settings = enforce(VERDICT_DROP);
-    settings.hash_key = 0x0dd'ba11;
+    settings.hash_key = 0x2545'f491'4f6c'dd1d;
     load(settings);
     touch(peer_ipv4, 80);
     EXPECT_NE(program().scanners().begin()->first, slot);
+}
+
+TEST_F(Scan, OfAFloodIsNotedAsFarAsTheBudgetOfAJiffyGoesAndTheRestCounted) {
+    touch(peer_ipv4, 80);
+    const __u64 used = program().scan_budget().touches;
+    EXPECT_EQ(used, 1U);
+    // The budget of this jiffy is used up, unless the next one has begun meanwhile.
+    ASSERT_TRUE(wait_until([&] {
+        touch(peer_ipv4, 80);
+        scan_budget budget = program().scan_budget();
+        budget.touches = SCAN_TOUCHES_MAX;
+        program().set_scan_budget(budget);
+        const std::uint32_t noted = only_scanner().packets;
+        touch(peer_ipv4, 80);
+        return program().scan_budget().skipped == 1 && only_scanner().packets == noted;
+    }));
+    wait_for_next_jiffy();
+    const std::uint32_t noted = only_scanner().packets;
+    touch(peer_ipv4, 80);
+    EXPECT_EQ(only_scanner().packets, noted + 1);
+    EXPECT_EQ(program().scan_budget().skipped, 1U);
 }
 
 TEST_F(Scan, SwitchedOffNotesNothing) {
@@ -224,6 +253,7 @@ TEST_F(Scan, SwitchedOffNotesNothing) {
 TEST_F(Scan, TakesNoNoticeOfATracedRun) {
     EXPECT_EQ(program().run_traced(tcp4(80).syn(), program().settings().trace_key).trace.reason, REASON_CLOSED);
     EXPECT_TRUE(program().scanners().empty());
+    EXPECT_EQ(program().scan_budget().touches, 0U);
 }
 
 }  // namespace

@@ -121,6 +121,9 @@ class Program {
     void set_blocking(std::uint64_t until_ns);
     /// By slot; those of the CPU that the test is pinned to, free ones left out.
     [[nodiscard]] std::map<std::uint32_t, contract::scanner> scanners() const;
+    /// Of the CPU that the test is pinned to: how many touches are noted within a jiffy.
+    [[nodiscard]] contract::scan_budget scan_budget() const;
+    void set_scan_budget(const contract::scan_budget& budget);
     [[nodiscard]] contract::watch watch() const;
     void set_watch(const contract::watch& watch);
     /// Of the CPU that the test is pinned to.

@@ -71,6 +71,21 @@ std::map<std::uint32_t, contract::scanner> Program::scanners() const {
     return taken;
 }
 
+contract::scan_budget Program::scan_budget() const {
+    std::vector<contract::scan_budget> budgets(cpus());
+    const std::uint32_t zero = 0;
+    if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.scan_budgets), &zero, budgets.data()) != 0)
+        fail("cannot read the scan budget");
+    return budgets[Testbed::get().cpu()];
+}
+
+void Program::set_scan_budget(const contract::scan_budget& budget) {
+    const std::vector<contract::scan_budget> budgets(cpus(), budget);
+    const std::uint32_t zero = 0;
+    if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.scan_budgets), &zero, budgets.data(), BPF_ANY) != 0)
+        fail("cannot set the scan budget");
+}
+
 contract::watch Program::watch() const {
     return skeleton_->data_watch->watch;
 }
@@ -106,6 +121,7 @@ void Program::clear_evidence() {
     for (const auto& [slot, taken] : scanners())
         if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.scanners), &slot, nobody.data(), BPF_ANY) != 0)
             fail("cannot clear a scanner");
+    set_scan_budget({});
     set_watch({});
     const std::vector<contract::watch_limit> limits(cpus());
     const std::uint32_t zero = 0;

@@ -16,7 +16,7 @@ contract::settings base(mode mode, verdict closed, bool host) {
     settings.fallback = settings.rules;
     settings.rejects_per_second = practically_unlimited;
     settings.trace_key = 0x5eed'0f'7e57;
-    settings.hash_key = 0x5eed;
+    settings.hash_key = 0x9d5c'0fb1'5eed'1235;
     settings.scan_slots = 4096;  // as the map has
     return settings;
 }
