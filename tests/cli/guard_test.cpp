@@ -71,9 +71,9 @@ TEST_F(Guards, ABatchSaysWhoMayReachAListener) {
 TEST_F(Guards, ExplainShowsTheGuardAsAStage) {
     expect_quiet("listener add tcp *:22 --from 10.0.0.0/8");
     EXPECT_THAT(expect_prints("explain tcp 11.0.0.1:4000 192.0.2.1:22"),
-                ::testing::ContainsRegex("guard +yes +the source is not one that the listener admits\n"));
+                ::testing::ContainsRegex("guard +yes +the source is not one that the listener admits +"));
     EXPECT_THAT(expect_prints("explain tcp 10.0.0.1:4000 192.0.2.1:22"),
-                ::testing::ContainsRegex("guard +no +the listener's guard admits the source\n"));
+                ::testing::ContainsRegex("guard +no +the listener's guard admits the source +"));
 }
 
 }  // namespace
