@@ -53,11 +53,19 @@ class Verify : public CliTest {
     static std::string pins() { return "pinned /sys/fs/bpf/xdemux/" + instance() + "/"; }
 };
 
+/// Without what the kernel itself sends over the link meanwhile (neighbour and multicast listener discovery).
+std::vector<Json> without_discovery(const Json& reasons) {
+    std::vector<Json> rows;
+    for (const Json& row : reasons)
+        if (row["reason"] != "icmp_other") rows.push_back(row);
+    return rows;
+}
+
 TEST_F(Verify, FindsNothingWrongWithTheProgramAndCountsNothing) {
     fill_tables();
     const Fd web = waiting(SOCK_STREAM, "0.0.0.0", 8080);
     const Fd dns = waiting(SOCK_DGRAM, "192.0.2.1", 5353);
-    const std::string reasons = expect_prints("reason list");
+    const std::vector<Json> counted = without_discovery(expect_json("reason list", "reasons"));
     const Json report = expect_json("verify --random 20000 --seed 4711", "verify");
     EXPECT_THAT(members_of(report),
                 ElementsAre("seed", "packets", "agreed", "not_compared", "mismatched", "classes", "mismatches"));
@@ -95,7 +103,7 @@ TEST_F(Verify, FindsNothingWrongWithTheProgramAndCountsNothing) {
                              "multicast",
                              "fragment_orphan"})
         EXPECT_TRUE(classes.contains(each)) << each;
-    EXPECT_EQ(expect_prints("reason list"), reasons) << "verify is not counted";
+    EXPECT_EQ(without_discovery(expect_json("reason list", "reasons")), counted) << "verify is not counted";
 }
 
 TEST_F(Verify, TheTextHasTheSeedAndTheClasses) {
@@ -294,7 +302,7 @@ TEST_F(ExplainCapture, EveryPacketIsALine) {
         "not_ip\n"
         "     3  1970-01-01 00:00:03.500000000  -      -                         -                         drop     "
         "bad_ethernet\n");
-    EXPECT_EQ(expect_json("reason list", "reasons").size(), 0) << "nothing is counted";
+    EXPECT_THAT(without_discovery(expect_json("reason list", "reasons")), ::testing::IsEmpty()) << "nothing is counted";
     const Json rows = expect_json("explain --pcap " + path_, "explanations");
     ASSERT_EQ(rows.size(), 3);
     EXPECT_THAT(members_of(rows[0]),
