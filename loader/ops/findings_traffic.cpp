@@ -77,8 +77,9 @@ bool is_met(Proto proto, Family family, const PortRange& ports, const Shelter& s
     Covered covered;
     for (const auto& [id, listener] : shelter.listeners.listeners()) {
         if (listener.proto != proto || listener.local.form != LocalForm::wildcard || listener.device) continue;
-        // Of one port it must let packets through; in a range, what has a listener of its own was meant so.
-        const bool counts = listener.target.kind == TargetKind::pass || !ports.is_single();
+        // Of one port it must let all packets through; in a range, what has a listener of its own was meant so.
+        const bool passes = listener.target.kind == TargetKind::pass && listener.guard.sources.empty();
+        const bool counts = passes || !ports.is_single();
         if (counts && hears(listener.scope(), family)) covered.add(listener.local.ports);
     }
     for (const auto& socket : facts.sockets) {

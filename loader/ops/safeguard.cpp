@@ -29,15 +29,20 @@ std::string_view does(TargetKind action) {
     return action == TargetKind::reject ? "rejects" : "drops";
 }
 
+std::string name_listener(const Foreseen& foreseen, const Standing& standing) {
+    const Listener& listener = *standing.listeners.find(foreseen.listener);
+    const std::string name = listener.name.empty() ? "" : fmt::format(" \"{}\"", listener.name);
+    return fmt::format("listener {}{}", listener.describe(), name);
+}
+
 std::string name_rule(const Foreseen& foreseen, const Standing& standing) {
     switch (foreseen.by) {
         case ForeseenBy::flow:
             return fmt::format("a flow with its addresses and ports {} it", does(foreseen.action));
-        case ForeseenBy::listener: {
-            const Listener& listener = *standing.listeners.find(foreseen.listener);
-            const std::string name = listener.name.empty() ? "" : fmt::format(" \"{}\"", listener.name);
-            return fmt::format("listener {}{} {} it", listener.describe(), name, does(foreseen.action));
-        }
+        case ForeseenBy::listener:
+            return fmt::format("{} {} it", name_listener(foreseen, standing), does(foreseen.action));
+        case ForeseenBy::source_denied:
+            return fmt::format("{} does not admit its source", name_listener(foreseen, standing));
         case ForeseenBy::host_socket:
         case ForeseenBy::closed:
             break;
@@ -105,7 +110,8 @@ std::optional<std::string> cut_by(const Standing& standing, const OperatorPath& 
         const bool seen = path.socket && (path.bound == 0 || path.bound == device);
         const PlannedRules rules{standing.listeners, standing.settings,
                                  flow == standing.flows.end() ? std::nullopt : std::optional(flow->second), seen};
-        const auto foreseen = foresee(rules, {Proto::tcp, connection.local.address, connection.local.port, device});
+        const auto foreseen = foresee(rules, {Proto::tcp, connection.local.address, connection.local.port, device, true,
+                                              connection.remote.address});
         if (foreseen.action != TargetKind::pass) return name_rule(foreseen, standing);
     }
     return std::nullopt;

@@ -23,6 +23,7 @@ Foreseen first_match(const PlannedRules& rules, const PacketFacts& packet) {
     if (const auto decision = decide(rules.listeners, packet); decision.listener != 0) {
         const Listener* listener = rules.listeners.find(decision.listener);
         assert(listener != nullptr);
+        if (decision.source_denied) return {TargetKind::drop, {}, ForeseenBy::source_denied, decision.listener};
         return {listener->target.kind, {}, ForeseenBy::listener, decision.listener};
     }
     if (rules.settings.host && rules.socket) return {TargetKind::pass, {}, ForeseenBy::host_socket, 0};

@@ -139,6 +139,8 @@ TEST_F(Lockout, TheOperatorsOwnConnectionIsNotCutOff) {
     const std::string flow = fmt::format("flow add tcp 192.0.2.1:2222 192.0.2.2:{} --to drop", login.port());
     expect_refused(flow, 9, refused + "a flow with its addresses and ports drops it" + way_out, me);
     expect_refused("set --no-host", 9, refused + ".*--no-host leaves the host's sockets out" + way_out, me);
+    expect_refused("listener add tcp *:2222 --from 10.0.0.0/8", 9,
+                   refused + "listener tcp .* does not admit its source" + way_out, me);
     expect_quiet("listener add tcp *:2223 --to drop", me);
     expect_quiet("listener add tcp *:2222 --to drop --force", me);
     EXPECT_EQ(xdemux("listener add udp *:2222 --to drop", me).code, 0)
@@ -220,17 +222,17 @@ TEST_F(Lockout, AnUnconfirmedChangeGoesBackThoughTheToolWasKilled) {
         ::setsid();
         const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
         ::dup2(full.get(), STDERR_FILENO);
-        ::execl(XDEMUX_TOOL, "xdemux", "--instance", instance().c_str(), "set", "--enforce", "--confirm", "3", nullptr);
+        ::execl(XDEMUX_TOOL, "xdemux", "--instance", instance().c_str(), "set", "--enforce", "--confirm", "6", nullptr);
         ::_exit(127);
     }
-    EXPECT_TRUE(wait_until([] { return !closed_port_answers(peer()); })) << "it is in force";
+    constexpr auto patience = std::chrono::seconds(20);
+    EXPECT_TRUE(wait_until([] { return !closed_port_answers(peer()); }, patience)) << "it is in force";
     ::kill(tool, SIGHUP);
     ::kill(tool, SIGKILL);
     int status = 0;
     ASSERT_EQ(::waitpid(tool, &status, 0), tool);
     // From here on no process of ours touches the instance.
-    EXPECT_TRUE(wait_until([] { return closed_port_answers(peer()); }, std::chrono::seconds(15)))
-        << "it goes back by itself";
+    EXPECT_TRUE(wait_until([] { return closed_port_answers(peer()); }, patience)) << "it goes back by itself";
     EXPECT_EQ(expect_json("status", "status")["mode"], "monitor");
 }
 

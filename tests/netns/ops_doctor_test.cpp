@@ -155,6 +155,8 @@ std::vector<ListenerChange> some_listeners(std::mt19937& random) {
         ListenerChange change;
         change.listener.local = LocalEndpoint::parse(endpoint, Proto::tcp).value();
         change.listener.target = {static_cast<TargetKind>(random() % 3)};
+        if (random() % 3 == 0)
+            change.listener.guard.sources = {Prefix::parse(random() % 2 == 0 ? "192.0.2.2/32" : "10.0.0.0/8").value()};
         if (random() % 4 == 0) change.listener.device = Device{::if_nametoindex("xd0"), "xd0"};
         changes.push_back(change);
     }
@@ -177,7 +179,8 @@ TEST_F(OpsDoctor, what_is_foreseen_is_what_the_program_does) {
             const auto told = ask(instance, destination);
             const auto to = SocketAddress::parse(destination, Proto::tcp).value();
             const PlannedRules rules{listeners, settings_in_force(instance)};
-            const auto foreseen = foresee(rules, {Proto::tcp, to.address, to.port, ::if_nametoindex("xd0")});
+            const auto foreseen = foresee(rules, {Proto::tcp, to.address, to.port, ::if_nametoindex("xd0"), true,
+                                                  Address::parse("192.0.2.2").value()});
             EXPECT_EQ(static_cast<int>(foreseen.verdict), static_cast<int>(told.verdict)) << round << destination;
             EXPECT_EQ(static_cast<int>(foreseen.action), static_cast<int>(told.action)) << round << destination;
             EXPECT_EQ(foreseen.listener, told.listener ? told.listener->id : 0) << round << destination;

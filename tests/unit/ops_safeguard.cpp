@@ -61,6 +61,18 @@ TEST(Safeguard, the_precedence_decides) {
     EXPECT_EQ(cut_by(standing, by_eth0()), "a flow with its addresses and ports rejects it");
 }
 
+TEST(Safeguard, a_guard_that_does_not_admit_the_operator_is_named) {
+    for (const auto& [source, admitted] : {std::pair{"198.51.100.0/24", true}, {"10.0.0.0/8", false}}) {
+        auto standing = enforcing();
+        Listener listener;
+        listener.local = LocalEndpoint::parse("*:22", Proto::tcp).value();
+        listener.guard.sources = {Prefix::parse(source).value()};
+        ASSERT_TRUE(standing.listeners.add(listener));
+        EXPECT_EQ(cut_by(standing, by_eth0()),
+                  admitted ? std::nullopt : std::optional("listener tcp [::]:22 does not admit its source"));
+    }
+}
+
 TEST(Safeguard, without_the_hosts_word_its_socket_is_closed) {
     auto standing = enforcing();
     standing.settings.host = false;

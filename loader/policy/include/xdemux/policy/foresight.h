@@ -21,13 +21,19 @@ struct PlannedRules {
 };
 
 /// Which step decides; named as the reasons are.
-enum class ForeseenBy : std::uint8_t { flow, listener, host_socket, closed };
+enum class ForeseenBy : std::uint8_t {
+    flow,
+    listener,
+    source_denied,  ///< by the listener's guard; its rate is not foreseen
+    host_socket,
+    closed,
+};
 
 struct Foreseen {
     TargetKind verdict = TargetKind::pass;  ///< what enforce mode does
     TargetKind action = TargetKind::pass;   ///< what is done
     ForeseenBy by = ForeseenBy::closed;
-    std::uint32_t listener = 0;  ///< its id, where it is one that decides
+    std::uint32_t listener = 0;  ///< its id, where it or its guard decides
 };
 
 Foreseen foresee(const PlannedRules& rules, const PacketFacts& packet);
