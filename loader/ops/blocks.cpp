@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cassert>
-#include <cstdlib>
 #include <map>
 #include <optional>
 #include <set>
@@ -13,6 +12,7 @@
 #include <xdemux/kernel/clock.h>
 #include <xdemux/kernel/encode_evidence.h>
 #include <xdemux/kernel/netlink.h>
+#include <xdemux/kernel/operator.h>
 #include <xdemux/kernel/upstream.h>
 #include <xdemux/ops/blocks.h>
 
@@ -62,15 +62,6 @@ Status erase_passed(const BlockTable& table, Entries& entries) {
     return {};
 }
 
-/// The client of the session that runs this, as sshd names it: address, port, server's address, port.
-std::optional<Address> operator_address() {
-    const char* text = std::getenv("SSH_CONNECTION");
-    if (text == nullptr) return std::nullopt;
-    const std::string_view words(text);
-    const auto address = Address::parse(words.substr(0, words.find_first_of(" %")));
-    return address ? std::optional(*address) : std::nullopt;
-}
-
 /// Why a source may not be blocked.
 class Spare {
   public:
@@ -79,7 +70,8 @@ class Spare {
         auto routes = local_routes();
         if (!routes) return fail(std::move(routes.error()));
         spare.locals_ = std::move(*routes);
-        spare.operator_ = operator_address();
+        for (const Connection& each : operator_connections())
+            spare.operators_.insert(each.remote.address);
         if (origin == BlockOrigin::request) return spare;
         const auto gateways = default_gateways();
         if (!gateways) return fail(gateways.error());
@@ -90,7 +82,7 @@ class Spare {
     }
 
     [[nodiscard]] std::optional<std::string> why(const Address& source) const {
-        if (source == operator_) return "the session that runs this comes from it";
+        if (operators_.contains(source)) return "the session that runs this comes from it";
         if (std::ranges::any_of(locals_, [&](const LocalRoute& route) { return route.prefix.contains(source); }))
             return "it is an address of this host";
         if (gateways_.contains(source)) return "it is a default gateway";
@@ -100,7 +92,7 @@ class Spare {
 
   private:
     std::vector<LocalRoute> locals_;
-    std::optional<Address> operator_;
+    std::set<Address> operators_;
     std::set<Address> gateways_;
     std::set<Address> resolvers_;
 };

@@ -236,7 +236,9 @@ TEST_F(Evidence, BlocksAreListedAndEndByThemselvesOrOnRequest) {
 }
 
 RunOptions logged_in_from(const std::string& address) {
-    return {.in_child = [address] { ::setenv("SSH_CONNECTION", (address + " 50000 192.0.2.1 22").c_str(), 1); }};
+    const bool ipv6 = address.find(':') != std::string::npos;
+    const std::string connection = fmt::format("{} 50000 {} 22", address, ipv6 ? "2001:db8::1" : "192.0.2.1");
+    return {.in_child = [connection] { ::setenv("SSH_CONNECTION", connection.c_str(), 1); }};
 }
 
 TEST_F(Evidence, ABlockOfThisHostOrOfTheOperatorIsRefused) {
