@@ -136,9 +136,9 @@ Status add_kernel_view(const Instance& instance, const FlowKey& packet, std::uin
     }
     std::optional<HostSocket> winner;
     if (view->socket) {
-        auto found = find_host_socket(packet, ifindex);
+        const auto found = find_host_socket(packet, ifindex);
         if (!found) return fail(found.error());
-        if (*found && is_same(**found, *view->socket)) winner = std::move(**found);
+        if (*found && is_same(**found, *view->socket)) winner = **found;
     }
     if (winner) {
         const auto sockets = host_sockets();
