@@ -90,8 +90,7 @@ std::vector<Connection> operator_connections() {
     }
     if (const pid_t server = login_server(); server != 0) append_served_by(server, connections);
     std::ranges::sort(connections);
-    const auto twice = std::ranges::unique(connections);
-    connections.erase(twice.begin(), twice.end());
+    connections.erase(std::unique(connections.begin(), connections.end()), connections.end());
     return connections;
 }
 

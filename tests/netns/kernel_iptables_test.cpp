@@ -87,13 +87,14 @@ std::string redirect() {
     return extension<xt_entry_target>("REDIRECT", info);
 }
 
-/// Replaces the table "nat" by chains that accept, the first one with `rules` entries before that.
+/// Replaces the table "nat" by chains that accept, the first one after `entries`.
 int replace_nat(int socket, Entries entries) {
     ipt_getinfo info{};
     std::strcpy(info.name, "nat");
     socklen_t size = sizeof info;
     if (::getsockopt(socket, IPPROTO_IP, IPT_SO_GET_INFO, &info, &size) != 0) return -1;
-    ipt_replace header{};
+    ipt_replace header;  // clang takes no {} where an array without a size ends it
+    std::memset(&header, 0, sizeof header);
     std::strcpy(header.name, "nat");
     header.valid_hooks = info.valid_hooks;
     for (const unsigned hook : {NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING}) {
