@@ -22,7 +22,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, ORACLE_BATCH);
 	__type(key, __u32);
-	__type(value, struct question);
+	__type(value, struct flow_key);
 } questions SEC(".maps");
 
 struct {
@@ -42,7 +42,7 @@ struct {
 	__type(value, __u64);
 } asked SEC(".maps");
 
-static __always_inline __u32 tuple_of(const struct question *q, struct bpf_sock_tuple *tuple)
+static __always_inline __u32 tuple_of(const struct flow_key *q, struct bpf_sock_tuple *tuple)
 {
 	if (q->family == FAMILY_IPV6) {
 		__builtin_memcpy(tuple->ipv6.saddr, q->remote_addr, sizeof(tuple->ipv6.saddr));
@@ -77,7 +77,7 @@ static __always_inline void describe(const struct bpf_sock *sk, struct answer *a
 	}
 }
 
-static __always_inline void ask_route(struct xdp_md *ctx, const struct question *q,
+static __always_inline void ask_route(struct xdp_md *ctx, const struct flow_key *q,
 				      struct answer *a)
 {
 	struct bpf_fib_lookup fib = {
@@ -106,7 +106,7 @@ static __always_inline void ask_route(struct xdp_md *ctx, const struct question 
 /* A function for each protocol: the two look-ups return pointers of different types. */
 __noinline int answer_tcp(struct xdp_md *ctx, __u32 index)
 {
-	const struct question *q = bpf_map_lookup_elem(&questions, &index);
+	const struct flow_key *q = bpf_map_lookup_elem(&questions, &index);
 	struct answer *a = bpf_map_lookup_elem(&answers, &index);
 	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *sk;
@@ -123,7 +123,7 @@ __noinline int answer_tcp(struct xdp_md *ctx, __u32 index)
 
 __noinline int answer_udp(struct xdp_md *ctx, __u32 index)
 {
-	const struct question *q = bpf_map_lookup_elem(&questions, &index);
+	const struct flow_key *q = bpf_map_lookup_elem(&questions, &index);
 	struct answer *a = bpf_map_lookup_elem(&answers, &index);
 	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *sk;
@@ -140,7 +140,7 @@ __noinline int answer_udp(struct xdp_md *ctx, __u32 index)
 
 __noinline int answer_route(struct xdp_md *ctx, __u32 index)
 {
-	const struct question *q = bpf_map_lookup_elem(&questions, &index);
+	const struct flow_key *q = bpf_map_lookup_elem(&questions, &index);
 	struct answer *a = bpf_map_lookup_elem(&answers, &index);
 
 	if (!q || !a)
@@ -152,7 +152,7 @@ __noinline int answer_route(struct xdp_md *ctx, __u32 index)
 /* Answers one question, whatever stood there before. */
 static __always_inline void answer(struct xdp_md *ctx, __u32 index)
 {
-	const struct question *q = bpf_map_lookup_elem(&questions, &index);
+	const struct flow_key *q = bpf_map_lookup_elem(&questions, &index);
 	struct answer *a = bpf_map_lookup_elem(&answers, &index);
 
 	if (!q || !a)

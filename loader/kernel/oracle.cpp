@@ -58,18 +58,6 @@ Result<MappedArray<Value>> map_table(const bpf_object* object, const char* name)
     return MappedArray<Value>::open(std::move(*handle));
 }
 
-contract::question question_of(const FlowKey& packet) {
-    const contract::flow_key key = encode(packet);
-    contract::question question{};
-    std::memcpy(question.local_addr, key.local_addr, sizeof question.local_addr);
-    std::memcpy(question.remote_addr, key.remote_addr, sizeof question.remote_addr);
-    question.local_port = key.local_port;
-    question.remote_port = key.remote_port;
-    question.proto = key.proto;
-    question.family = key.family;
-    return question;
-}
-
 RouteAnswer decode_route(std::uint32_t route) {
     switch (route) {
         case contract::ORACLE_ROUTE_FORWARDS:
@@ -106,7 +94,7 @@ Result<Oracle> Oracle::load() {
     if (!object) return fail(object.error());
     auto program = duplicate(::bpf_program__fd(::bpf_object__find_program_by_name(object->get(), "oracle")));
     if (!program) return fail(program.error());
-    auto questions = map_table<contract::question>(object->get(), "questions");
+    auto questions = map_table<contract::flow_key>(object->get(), "questions");
     if (!questions) return fail(questions.error());
     auto answers = map_table<contract::answer>(object->get(), "answers");
     if (!answers) return fail(answers.error());
@@ -118,7 +106,7 @@ Result<Oracle> Oracle::load() {
 Status Oracle::ask_batch(std::span<const FlowKey> packets, std::uint32_t ifindex,
                          std::vector<OracleAnswer>& answers) const {
     for (std::size_t i = 0; i < packets.size(); ++i)
-        questions_[i] = question_of(packets[i]);
+        questions_[i] = encode(packets[i]);
     asked_[0] = packets.size();
     // The system call that runs the program is a barrier for the compiler, and the program runs on this CPU's time.
     std::atomic_signal_fence(std::memory_order_seq_cst);

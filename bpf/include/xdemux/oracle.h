@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The contract between oracle.bpf.c and the tool that asks it: a batch of questions and its
- * answers. Valid C and C++; layouts alone. Nothing of it is pinned or kept, so it has no version.
- * Addresses and ports are as in contract.h.
+ * The contract between oracle.bpf.c and the tool that asks it: a batch of questions,
+ * each a struct flow_key, and its answers. Valid C and C++; layouts alone. Nothing of it is pinned
+ * or kept, so it has no version. Addresses and ports are as in contract.h.
  */
 #ifndef XDEMUX_ORACLE_H
 #define XDEMUX_ORACLE_H
@@ -15,18 +15,6 @@ namespace xdemux::contract
 #endif
 
 XDEMUX_CONSTANT(ORACLE_BATCH, 512);
-
-/* What the kernel is asked about: the addresses of a packet that comes in. */
-struct question {
-	__u8 local_addr[16];
-	__u8 remote_addr[16];
-	__u16 local_port;
-	__u16 remote_port;
-	__u8 proto;  /* enum proto */
-	__u8 family; /* enum family */
-	__u16 zero;
-};
-XDEMUX_ASSERT_LAYOUT(struct question, 40);
 
 /* How bpf_fib_lookup() disposes of it. */
 enum oracle_route {

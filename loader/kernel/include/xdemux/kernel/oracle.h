@@ -54,7 +54,7 @@ class Oracle {
     [[nodiscard]] Result<OracleAnswer> ask(const FlowKey& packet, std::uint32_t ifindex) const;
 
   private:
-    Oracle(Fd program, MappedArray<contract::question> questions, MappedArray<contract::answer> answers,
+    Oracle(Fd program, MappedArray<contract::flow_key> questions, MappedArray<contract::answer> answers,
            MappedArray<std::uint64_t> asked)
         : program_(std::move(program)),
           questions_(std::move(questions)),
@@ -65,7 +65,7 @@ class Oracle {
                                    std::vector<OracleAnswer>& answers) const;
 
     Fd program_;
-    MappedArray<contract::question> questions_;
+    MappedArray<contract::flow_key> questions_;
     MappedArray<contract::answer> answers_;
     MappedArray<std::uint64_t> asked_;
 };
