@@ -6,23 +6,10 @@
 #ifndef XDEMUX_BLOCK_H
 #define XDEMUX_BLOCK_H
 
+#include "deadline.h"
 #include "host.h"
 #include "maps.h"
 #include "packet.h"
-
-/* Once all blocks have passed, the first to see it puts the program back on its fast lane; a block
- * that is set in the same moment makes the swap fail. */
-static __always_inline int has_blocks(void)
-{
-	__u64 until = blocking.until_ns;
-
-	if (!until)
-		return 0;
-	if (bpf_ktime_get_coarse_ns() <= until)
-		return 1;
-	__sync_val_compare_and_swap(&blocking.until_ns, until, 0);
-	return 0;
-}
 
 static __always_inline int is_blocked_source(const struct packet *p)
 {
@@ -47,7 +34,7 @@ static __always_inline int begins_connection(const struct packet *p)
  * lane's stack. */
 __noinline int is_blocked(struct xdp_md *ctx, const struct packet *p)
 {
-	return p && has_blocks() && is_blocked_source(p) &&
+	return p && is_in_force(&blocking.until_ns) && is_blocked_source(p) &&
 	       (begins_connection(p) || !host_has_connection(ctx, p));
 }
 

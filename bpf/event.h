@@ -6,22 +6,9 @@
 #ifndef XDEMUX_EVENT_H
 #define XDEMUX_EVENT_H
 
+#include "deadline.h"
 #include "maps.h"
 #include "packet.h"
-
-/* As has_blocks(): the reader renews `watch`; when it is gone, the first packet to see it clears
- * it. */
-static __always_inline int is_watched(void)
-{
-	__u64 until = watch.until_ns;
-
-	if (!until)
-		return 0;
-	if (bpf_ktime_get_coarse_ns() <= until)
-		return 1;
-	__sync_val_compare_and_swap(&watch.until_ns, until, 0);
-	return 0;
-}
 
 /* Sampled, then held to the rate: an event costs its share of a second, and a CPU may be one second
  * ahead. */
@@ -31,7 +18,7 @@ static __always_inline int may_tell(struct watch_limit *limit, __u64 now)
 
 	if (watch.one_in > 1 && bpf_get_prandom_u32() % watch.one_in)
 		return 0;
-	if (from - now > 1000000000ull) {
+	if (from - now > NSEC_PER_SEC) {
 		limit->lost++;
 		return 0;
 	}
@@ -77,7 +64,7 @@ __noinline int tell_event(struct xdp_md *ctx, const struct packet *p, const stru
 	__u32 zero = 0;
 
 	limit = bpf_map_lookup_elem(&watch_limits, &zero);
-	if (!p || !o || !limit || !is_watched() || !may_tell(limit, now))
+	if (!p || !o || !limit || !is_in_force(&watch.until_ns) || !may_tell(limit, now))
 		return 0;
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e) {

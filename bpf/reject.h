@@ -13,13 +13,13 @@
 #include <linux/ipv6.h>
 #include <bpf/bpf_endian.h>
 
+#include "deadline.h"
 #include "frame.h"
 #include "maps.h"
 #include "packet.h"
 #include "protocol.h"
 
-#define REPLY_TTL    64
-#define NSEC_PER_SEC 1000000000ull
+#define REPLY_TTL 64
 
 /* Quoted bytes at most: the whole error stays within what every host takes (RFC 1812, 4.3.2.3; RFC
  * 4443, 2.4). */
