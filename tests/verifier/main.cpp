@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Loads the shipped program with each combination of settings and prints, a line each, the instructions that the
-// kernel's verifier walked for it: "MODE CLOSED HOST CONFIRM INSTRUCTIONS". scripts/check_verifier compares them with
-// the budget. Needs root.
+// Loads the shipped program with each combination of settings and prints, a line each, what the kernel's verifier
+// walked for it: "MODE CLOSED HOST CONFIRM INSTRUCTIONS STATES", the states as its log counts them, over all that it
+// looks at by itself. scripts/check_verifier compares them with the budget. Needs root.
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -27,18 +27,33 @@ namespace contract = xdemux::contract;
 constexpr std::array modes = {"monitor", "enforce"};
 constexpr std::array closed_policies = {"pass", "drop", "reject"};
 
-// 0, with errno set, when the kernel refuses the program.
-unsigned verified_instructions(const settings& chosen) {
+struct Walked {
+    unsigned instructions = 0;  // 0, with errno set: the kernel refuses the program
+    unsigned states = 0;
+};
+
+// Of "processed N insns (limit ...) max_states_per_insn N total_states N ...", the verifier's statistics.
+unsigned states_in(const char* log) {
+    constexpr const char* word = "total_states ";
+    const char* at = std::strstr(log, word);
+    return at != nullptr ? static_cast<unsigned>(std::strtoul(at + std::strlen(word), nullptr, 10)) : 0;
+}
+
+Walked walk(const settings& chosen) {
+    static std::array<char, 1 << 16> log;
     demux* const skeleton = demux::open();
-    if (skeleton == nullptr) return 0;
+    if (skeleton == nullptr) return {};
     skeleton->rodata_settings->settings = chosen;
+    log[0] = '\0';
+    bpf_program__set_log_level(skeleton->progs.xdemux, 4);  // BPF_LOG_STATS
+    bpf_program__set_log_buf(skeleton->progs.xdemux, log.data(), log.size());
     bpf_prog_info info{};
     __u32 size = sizeof info;
     int error = demux::load(skeleton);
     if (error == 0) error = bpf_obj_get_info_by_fd(bpf_program__fd(skeleton->progs.xdemux), &info, &size);
     demux::destroy(skeleton);
     errno = -error;
-    return error == 0 ? info.verified_insns : 0;
+    return error == 0 ? Walked{info.verified_insns, states_in(log.data())} : Walked{};
 }
 
 void print_row(const contract::rules& rules, bool confirm) {
@@ -49,13 +64,13 @@ void print_row(const contract::rules& rules, bool confirm) {
     chosen.confirm_by_ns = confirm ? 1 : 0;
     chosen.rejects_per_second = 1000;
     chosen.scan_slots = 4096;
-    const unsigned instructions = verified_instructions(chosen);
-    if (instructions == 0) {
+    const Walked walked = walk(chosen);
+    if (walked.instructions == 0) {
         std::fprintf(stderr, "cannot load the program: %s\n", std::strerror(errno));
         std::exit(EXIT_FAILURE);
     }
-    std::printf("%s %s %s %s %u\n", modes[rules.mode], closed_policies[rules.closed],
-                rules.host != 0 ? "host" : "no-host", confirm ? "confirm" : "-", instructions);
+    std::printf("%s %s %s %s %u %u\n", modes[rules.mode], closed_policies[rules.closed],
+                rules.host != 0 ? "host" : "no-host", confirm ? "confirm" : "-", walked.instructions, walked.states);
 }
 
 }  // namespace
