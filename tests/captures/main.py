@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""usage: main.py [--mutations N] [--seed S]
+
+Captures of others, and mutations of them, through the shipped program. Every frame has exactly one reason, and the
+endpoint that the program finds is the one that tshark finds, but for the classes that tests/data/captures explains.
+XDEMUX_CORPUS is a folder of captures; without, the frames of own.py serve. XDEMUX_TOOL is the tool under test.
+"""
+import argparse
+import collections
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../services"))
+import compare  # noqa: E402
+import frames as captures  # noqa: E402
+import own  # noqa: E402
+from world import PASS, WORLD, run, wait_for  # noqa: E402
+
+SKIPPED = 77  # SKIP_RETURN_CODE in CMakeLists.txt
+LARGEST_SENT = 9000 + 14  # bytes
+EXAMPLES = 3  # frames shown of a class that nothing explains
+
+
+def missing():
+    """Why this cannot run here, or nothing."""
+    if os.geteuid() != 0:
+        return "it needs root; run it with sudo"
+    absent = [program for program in ("tshark", "ip", "ethtool", "nsenter") if not shutil.which(program)]
+    absent += [] if os.path.exists(PASS) else [PASS]
+    return f"missing: {', '.join(absent)}; run scripts/setup" if absent else ""
+
+
+def gather():
+    """Frames, and how many captures they are of."""
+    folder = os.environ.get("XDEMUX_CORPUS")
+    if not folder:
+        return own.frames(), 0
+    paths = sorted(os.path.join(root, name) for root, _, names in os.walk(folder) for name in names)
+    read = [captures.read(path) for path in paths]
+    return [frame for some in read for frame in some], sum(1 for some in read if some)
+
+
+def counted():
+    """Packets by reason, all together, as the attached program counted them; and those that the peer's end sent."""
+    rows = json.loads(WORLD.xdemux("reason", "list", "--json"))["reasons"]
+    link = json.loads(run("ip", "-n", WORLD.peer.name, "-json", "-s", "link", "show", "dev", WORLD.peer.dev))[0]
+    return sum(row["packets"] for row in rows), link["stats64"]["tx"]["packets"]
+
+
+def send_all(frames):
+    """Every frame through the wire and the attached program: each packet that was sent was counted once. Returns how
+    many of them were ours."""
+    sent = 0
+    before = counted()
+    with WORLD.peer.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+        wire.bind((WORLD.peer.dev, 0))
+        for frame in frames:
+            if 14 < len(frame) <= LARGEST_SENT:
+                wire.send(frame)
+                sent += 1
+
+    def all_counted():
+        reasons, wire_packets = (now - then for now, then in zip(counted(), before))
+        return reasons == wire_packets and wire_packets >= sent
+    wait_for(all_counted, f"as many reasons as packets sent: {before}, {counted()}")
+    return sent
+
+
+def differences(frames):
+    """The frames of each class of differences, and how many have ports in both readings."""
+    capture = os.path.join(WORLD.scratch.name, "frames.pcap")
+    captures.write(capture, frames)
+    classes, both, reasons = collections.defaultdict(list), 0, collections.Counter()
+    environment = compare.configuration(WORLD.folder("tshark"))
+    readings = zip(compare.program(WORLD.tool(), capture), compare.tshark(capture, environment), frames, strict=True)
+    for ours, theirs, frame in readings:
+        reasons[ours.reason] += 1
+        both += bool(ours.proto and theirs.proto)
+        if found := compare.difference(ours, theirs):
+            classes[found].append((frame, ours, theirs))
+    return classes, both, reasons
+
+
+def report(classes):
+    """Prints the classes; returns how many frames nothing explains."""
+    known, unknown = compare.explained(), 0
+    for name, cases in sorted(classes.items()):
+        print(f"{len(cases):8}  {name}: {known.get(name, 'NOTHING EXPLAINS IT')}")
+        if name in known:
+            continue
+        unknown += len(cases)
+        for frame, ours, theirs in cases[:EXAMPLES]:
+            print(f"          {frame[:120].hex()}\n          {ours}\n          {theirs}")
+    return unknown
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--mutations", type=int, default=3, help="of each frame")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    if why := missing():
+        print(f"captures: cannot run: {why}", file=sys.stderr)
+        # A privileged test that cannot run is a skip on a laptop, and a failure in CI.
+        return 1 if os.environ.get("CI") else SKIPPED
+    whole, files = gather()
+    frames = whole + list(captures.mutated(whole, arguments.mutations, random.Random(arguments.seed)))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        WORLD.set_up()
+        for end in (WORLD.host, WORLD.peer):
+            end.run("ip", "link", "set", end.dev, "mtu", "9000")
+        WORLD.xdemux("attach", WORLD.host.dev, "--monitor", "--closed", "drop")
+        classes, both, reasons = differences(frames)
+        sent = send_all(frames)
+    finally:
+        WORLD.tear_down()
+    print(f"seed {arguments.seed}: {files} captures, {len(whole)} frames, {len(frames) - len(whole)} mutations; "
+          f"{both} endpoints compared with tshark; {sent} sent, each counted once")
+    print("          " + ", ".join(f"{reason} {count}" for reason, count in reasons.most_common()))
+    return 1 if report(classes) else 0
+
+
+sys.exit(main())
