@@ -10,6 +10,7 @@
 #include "commands/attach.h"
 #include "commands/counter.h"
 #include "commands/doctor.h"
+#include "commands/ephemeral.h"
 #include "commands/explain.h"
 #include "commands/flow.h"
 #include "commands/instance.h"
@@ -59,6 +60,7 @@ CommandLine::CommandLine() : app_("the port table of a host, one layer earlier",
     add_scan_commands(app_, commands_);
     add_monitor_command(app_, commands_);
     add_port_commands(app_, commands_);
+    add_ephemeral_commands(app_, commands_);
     add_explain_command(app_, commands_);
     add_verify_command(app_, commands_);
     add_doctor_command(app_, commands_);

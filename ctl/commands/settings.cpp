@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <xdemux/ops/ephemeral.h>
 #include <xdemux/ops/settings.h>
 
 #include "commands/command_line.h"
@@ -35,15 +36,40 @@ Status run_set(const SetArguments& arguments, Session& session) {
     return {};
 }
 
-using Settle = Status (*)(Instance& instance);
+/// What to do with a change that waits: of an instance's settings, and of the host's ephemeral ports.
+struct Settle {
+    Status (*settings)(Instance& instance);
+    Status (*ephemeral)();
+};
 
-Status run_settle(Settle settle, bool dry_run, Session& session) {
+/// Whether a change of the ephemeral ports waited, and has been settled.
+Result<bool> settle_ephemeral(const Settle& settle, bool dry_run) {
+    const auto pending = pending_ephemeral();
+    if (!pending) return fail(pending.error());
+    if (!*pending) return false;
+    if (dry_run) return true;
+    if (auto settled = settle.ephemeral(); !settled) return fail(settled.error());
+    return true;
+}
+
+Status settle_settings(const Settle& settle, bool dry_run, Session& session) {
     auto instance = session.open_for_change();
     if (!instance) return fail(instance.error());
-    if (!dry_run) return settle(*instance);
+    if (!dry_run) return settle.settings(*instance);
     const auto pending = pending_confirm(*instance);
     if (pending && !pending->over()) return {};
     return fail(ErrorKind::not_found, fmt::format("instance \"{}\" has nothing to confirm", instance->name()));
+}
+
+Status run_settle(const Settle& settle, bool dry_run, Session& session) {
+    const auto ephemeral = settle_ephemeral(settle, dry_run);
+    if (!ephemeral) return fail(ephemeral.error());
+    Status settings = settle_settings(settle, dry_run, session);
+    // One of the two suffices: where the ports waited, the settings need not, nor need there be an instance.
+    const bool nothing_there = !settings && (settings.error().kind() == ErrorKind::not_found ||
+                                             settings.error().kind() == ErrorKind::not_loaded);
+    if (*ephemeral && nothing_there) return {};
+    return settings;
 }
 
 void add_settle_command(CLI::App& root, Commands& commands, const char* name, const char* what, Settle settle) {
@@ -65,10 +91,10 @@ void add_settings_commands(CLI::App& root, Commands& commands) {
     add_force(set, arguments->force);
     commands.add(set, [arguments](Session& session) { return run_set(*arguments, session); });
 
-    add_settle_command(root, commands, "confirm", "keep the settings that were changed with --confirm",
-                       confirm_settings);
-    add_settle_command(root, commands, "rollback", "take back the settings that were changed with --confirm",
-                       rollback_settings);
+    add_settle_command(root, commands, "confirm", "keep what was changed with --confirm",
+                       {confirm_settings, confirm_ephemeral});
+    add_settle_command(root, commands, "rollback", "take back what was changed with --confirm",
+                       {rollback_settings, rollback_ephemeral});
 }
 
 }  // namespace xdemux

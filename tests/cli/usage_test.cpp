@@ -45,7 +45,11 @@ TEST_F(Usage, HelpIsThereAtEveryLevelAndGoesToStandardOutput) {
                               "scan blocks",
                               "monitor",
                               "explain",
-                              "verify"}) {
+                              "verify",
+                              "ephemeral",
+                              "ephemeral show",
+                              "ephemeral set",
+                              "ephemeral simulate"}) {
         const std::string text = expect_prints(std::string(words) + " --help");
         EXPECT_THAT(text, HasSubstr("Usage: xdemux"));
         EXPECT_THAT(text, HasSubstr(std::string("xdemux ") + words));
@@ -75,7 +79,7 @@ TEST_F(Usage, UnknownWordsAreNamed) {
     expect_refused("--frob", 2, "unknown option \"--frob\"; see \"xdemux --help\"");
     expect_refused("status --frob", 2, "unexpected \"--frob\" after \"xdemux status\"; see \"xdemux status --help\"");
     expect_refused("status now", 2, "unexpected \"now\" after \"xdemux status\"; see \"xdemux status --help\"");
-    for (const char* later : {"group list", "xsk list", "ephemeral show", "upgrade"})
+    for (const char* later : {"group list", "xsk list", "upgrade"})
         expect_refused(later, 2, "unknown command .*");
 }
 
