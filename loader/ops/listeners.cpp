@@ -271,7 +271,9 @@ Status change_listeners(Instance& instance, std::span<const ListenerChange> chan
         return done;
     }
     instance.keep();
-    return refresh_locals(instance, new_names);
+    // The change is made. What no listener names any more is taken out now, else by the next command.
+    [[maybe_unused]] const Status best_effort = refresh_locals(instance, new_names);
+    return {};
 }
 
 // The tables are made from what is in force first: a writer that is killed here leaves the journal as it found it.
