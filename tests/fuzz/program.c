@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The shipped program, compiled for user space: any frame, any settings, any content of the tables.
+ * It may touch nothing but the frame and what it looked up, gives one reason to each packet, leaves
+ * a frame that passes as it was, and answers with right lengths and checksums.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "demux.bpf.c"
+#include "world.h"
+
+#define INPUT_HEADER 16
+#define METADATA_SIZE sizeof(struct trace)
+#define LARGEST_FRAME 9216
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
+
+static struct reason_counter reasons[REASON_COUNT * VERDICT_COUNT];
+
+static void require(int holds, const char* what) {
+    if (holds) return;
+    fprintf(stderr, "the program broke a rule: %s\n", what);
+    abort();
+}
+
+static __u8 a_target(__u32 any) {
+    return TARGET_PASS + any % (TARGET_REJECT - TARGET_PASS + 1);
+}
+
+void world_shape(const void* map, void* value) {
+    if (map == &flows) {
+        ((struct flow*)value)->target = a_target(((struct flow*)value)->target);
+    } else if (map == &listen_addrs || map == &listen_prefixes) {
+        ((struct listen_entry*)value)->target = a_target(((struct listen_entry*)value)->target);
+    } else if (map == &port_slots) {
+        struct port_slot* slot = value;
+
+        slot->target[0] = slot->target[0] & 4 ? a_target(slot->target[0]) : TARGET_NONE;
+        slot->target[1] = slot->target[1] & 4 ? a_target(slot->target[1]) : TARGET_NONE;
+    } else if (map == &fragments) {
+        ((struct fragment*)value)->verdict %= VERDICT_STEER;
+    }
+}
+
+static void choose_settings(const uint8_t* from) {
+    static struct settings* writable;
+
+    if (!writable) {
+        writable = world_writable(&settings, sizeof(settings));
+        world_keep(&reason_counters, reasons);
+    }
+    memset(writable, 0, sizeof(*writable));
+    writable->contract = CONTRACT_VERSION;
+    writable->rules.mode = from[0] & 1;
+    writable->rules.host = from[0] >> 1 & 1;
+    writable->rules.closed = from[1] % 3;
+    writable->fallback.mode = from[0] >> 2 & 1;
+    writable->fallback.host = from[0] >> 3 & 1;
+    writable->fallback.closed = from[1] / 3 % 3;
+    writable->shared_counters = from[0] >> 4 & 1;
+    writable->confirm_by_ns = from[0] & 32 ? from[2] * 100000000ull : 0;
+    writable->trace_key = 0x1234567890abcdefull;
+    writable->rejects_per_second = from[3] ? 1000000 : 0;
+    writable->hash_key = from[4];
+    writable->scan_slots = from[0] & 64 ? 4096 : 0;
+    memset(&blocking, 0, sizeof(blocking));
+    memset(&watch, 0, sizeof(watch));
+    blocking.until_ns = from[5] & 1 ? ~0ull : 0;
+    watch.until_ns = from[5] & 2 ? ~0ull : 0;
+    watch.one_in = from[5] >> 2;
+}
+
+/* The first local addresses: often the packet's own destination. */
+static void choose_locals(const uint8_t* frame, size_t size, uint8_t choice) {
+    memset(&local_hot, 0, sizeof(local_hot));
+    if (choice & 1 && size >= 34) memcpy(local_hot.ipv4[0], frame + 30, 4);
+    if (choice & 2 && size >= 54) memcpy(local_hot.ipv6[0], frame + 38, 16);
+    if (choice & 4 && size >= 38) memcpy(local_hot.ipv4[1], frame + 34, 4);
+    local_hot.more[0] = choice >> 3 & 1;
+    local_hot.more[1] = choice >> 4 & 1;
+}
+
+static __u64 packets_counted(void) {
+    __u64 packets = 0;
+    size_t i;
+
+    for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+        packets += reasons[i].packets;
+    for (i = 0; i < VERDICT_COUNT; i++)
+        require(!reasons[REASON_UNDECIDED * VERDICT_COUNT + i].packets, "a packet is undecided");
+    return packets;
+}
+
+/* RFC 1071, byte by byte. */
+static __u32 add_bytes(__u32 sum, const uint8_t* at, size_t size) {
+    size_t i;
+
+    for (i = 0; i < size; i++)
+        sum += i & 1 ? at[i] : at[i] << 8;
+    return sum;
+}
+
+static int is_sum_right(__u32 sum) {
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return sum == 0xffff;
+}
+
+static void check_answer(const uint8_t* frame, size_t size) {
+    size_t l3 = 14, head, payload;
+    __u32 sum = 0;
+
+    while (l3 < 22 && frame[l3 - 2] == (frame[l3 - 1] ? 0x81 : 0x88) && frame[l3 - 1] != 0xdd)
+        l3 += 4;
+    if (frame[l3 - 2] == 0x88 && frame[l3 - 1] == 0xa8) l3 += 4;
+    if (frame[l3 - 2] == 0x81 && frame[l3 - 1] == 0x00) l3 += 4;
+    if (frame[l3] >> 4 == 4) {
+        head = 20;
+        require(size >= l3 + head && frame[l3] == 0x45, "an answer has an IPv4 header");
+        payload = (size_t)(frame[l3 + 2] << 8 | frame[l3 + 3]) - head;
+        require(is_sum_right(add_bytes(0, frame + l3, head)), "an answer's IPv4 checksum");
+        if (frame[l3 + 9] == 6) sum = add_bytes(6 + (__u32)payload, frame + l3 + 12, 8);
+    } else {
+        head = 40;
+        require(size >= l3 + head && frame[l3] >> 4 == 6, "an answer has an IP header");
+        payload = (size_t)(frame[l3 + 4] << 8 | frame[l3 + 5]);
+        sum = add_bytes(frame[l3 + 6] + (__u32)payload, frame + l3 + 8, 32);
+    }
+    require(l3 + head + payload == size, "an answer ends where its IP packet ends");
+    require(is_sum_right(add_bytes(sum, frame + l3 + head, payload)), "an answer's checksum");
+}
+
+static void check_run(int action, const uint8_t* before, size_t size, __u64 counted, int traced) {
+    size_t size_after;
+    const uint8_t* after = world_frame(&size_after);
+
+    require(action == XDP_PASS || action == XDP_DROP || action == XDP_TX, "an action");
+    require(packets_counted() == counted + !traced, "one reason for each packet");
+    if (action == XDP_PASS || traced)
+        require(size == size_after && !memcmp(before, after, size), "what passes is left as it was");
+    if (action == XDP_TX && !traced) check_answer(after, size_after);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    struct trace asked = {};
+    const uint8_t* frame = data + INPUT_HEADER;
+    size_t choices, frame_size;
+    __u64 counted;
+    int traced;
+
+    if (size < INPUT_HEADER + 14) return 0;
+    traced = data[6] & 1;
+    asked.key = data[6] & 2 ? 1 : 0x1234567890abcdefull;
+    traced = traced && !(data[6] & 2);
+    choose_settings(data + 8);
+    choices = (size_t)data[7] * 4;
+    if (choices > size - INPUT_HEADER - 14) choices = size - INPUT_HEADER - 14;
+    frame_size = size - INPUT_HEADER - choices;
+    if (frame_size > LARGEST_FRAME) return 0;
+    choose_locals(frame, frame_size, data[14]);
+    world_begin(frame, frame_size, (const uint8_t*)&asked, data[6] & 3 ? METADATA_SIZE : 0, frame + frame_size,
+                choices);
+    counted = packets_counted();
+    check_run(xdemux(world_context()), frame, frame_size, counted, traced);
+    world_end();
+    return 0;
+}
