@@ -107,6 +107,9 @@ class World:
         for end in (self.host, self.peer):
             run("ip", "netns", "add", end.name)
             run("ip", "-n", end.name, "link", "set", "lo", "up")
+        self.set_up_link()
+
+    def set_up_link(self):
         run("ip", "-n", self.host.name, "link", "add", self.host.dev, "type", "veth",
             "peer", "name", self.peer.dev, "netns", self.peer.name)
         for end in (self.host, self.peer):

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""usage: main.py [--injections N] [--kills N] [--seconds N] [--seed S]
+
+Changes that are interrupted: a system call fails, the tool is killed, memory runs out, the device goes, another tool is
+at work. What is there afterwards is what was there before, or what was asked for. XDEMUX_TOOL is the tool under test.
+"""
+import argparse
+import os
+import random
+import shutil
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../services"))
+import inject  # noqa: E402
+import kill  # noqa: E402
+import world_faults  # noqa: E402
+from world import PASS, WORLD  # noqa: E402
+
+SKIPPED = 77  # SKIP_RETURN_CODE in CMakeLists.txt
+
+
+def missing():
+    """Why this cannot run here, or nothing."""
+    if os.geteuid() != 0:
+        return "it needs root; run it with sudo"
+    absent = [program for program in ("strace", "ip", "ethtool", "nsenter") if not shutil.which(program)]
+    absent += [] if os.path.exists(PASS) else [PASS]
+    return f"missing: {', '.join(absent)}; run scripts/setup" if absent else ""
+
+
+def tell(what, tally, failures):
+    print(f"{what}: {sum(tally.values())}, {len(failures)} failed: "
+          + ", ".join(f"{name} {count}" for name, count in sorted(tally.items())), flush=True)
+    for failure in failures:
+        print(f"    {failure}", flush=True)
+    return len(failures)
+
+
+def everything(arguments, drawn):
+    failed = 0
+    if arguments.injections >= 0:
+        failed += tell("calls that failed", *inject.run(arguments.injections, drawn))
+    failed += tell("changes that were killed", *kill.run(arguments.kills, drawn))
+    for fault in (world_faults.memory_limit, lambda: world_faults.two_tools(arguments.seconds), world_faults.device_goes):
+        try:
+            print(fault(), flush=True)
+        except AssertionError as error:
+            print(f"FAILED: {error}", flush=True)
+            failed += 1
+    return failed
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--injections", type=int, default=60, help="calls that fail; 0: every one of every change")
+    parser.add_argument("--kills", type=int, default=60, help="changes that are killed")
+    parser.add_argument("--seconds", type=int, default=5, help="of two tools at once")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    if why := missing():
+        print(f"faults: cannot run: {why}", file=sys.stderr)
+        # A privileged test that cannot run is a skip on a laptop, and a failure in CI.
+        return 1 if os.environ.get("CI") else SKIPPED
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    print(f"seed {arguments.seed}", flush=True)
+    try:
+        WORLD.set_up()
+        return 1 if everything(arguments, random.Random(arguments.seed)) else 0
+    finally:
+        WORLD.tear_down()
+
+
+sys.exit(main())
