@@ -39,9 +39,7 @@ def tell(what, tally, failures):
 
 
 def everything(arguments, drawn):
-    failed = 0
-    if arguments.injections >= 0:
-        failed += tell("calls that failed", *inject.run(arguments.injections, drawn))
+    failed = tell("calls that failed", *inject.run(arguments.injections, drawn))
     failed += tell("changes that were killed", *kill.run(arguments.kills, drawn))
     for fault in (world_faults.memory_limit, lambda: world_faults.two_tools(arguments.seconds), world_faults.device_goes):
         try:
@@ -54,9 +52,9 @@ def everything(arguments, drawn):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--injections", type=int, default=60, help="calls that fail; 0: every one of every change")
-    parser.add_argument("--kills", type=int, default=60, help="changes that are killed")
-    parser.add_argument("--seconds", type=int, default=5, help="of two tools at once")
+    parser.add_argument("--injections", type=int, default=30, help="calls that fail; 0: every one of every change")
+    parser.add_argument("--kills", type=int, default=30, help="changes that are killed")
+    parser.add_argument("--seconds", type=int, default=3, help="of two tools at once")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     if why := missing():

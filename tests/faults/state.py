@@ -60,8 +60,9 @@ def is_consistent():
 class Change:
     """A command, and those that lead to where it begins."""
 
-    def __init__(self, name, command, before=()):
-        self.name, self.command, self.before = name, command, before
+    def __init__(self, name, command, before=(), halfway=()):
+        """`halfway`: commands to a state in between where it may stop when it is killed, and why there is one."""
+        self.name, self.command, self.before, self.halfway = name, command, before, halfway
 
     def prepare(self):
         tool("unload")
@@ -69,6 +70,22 @@ class Change:
             done = tool(*command)
             if done.returncode != 0:
                 raise RuntimeError(f"{command}: {done.stderr}")
+
+    def states(self):
+        """Before it, after it, and where else it may stop when it is killed."""
+        self.prepare()
+        before = state()
+        done = tool(*self.command)
+        after = state()
+        if done.returncode != 0 or after == before:
+            raise RuntimeError(f"{self.name} does nothing: {done.stderr}")
+        stops = []
+        if self.halfway:
+            self.prepare()
+            for command in self.halfway:
+                tool(*command)
+            stops.append(state())
+        return before, after, stops
 
     def line(self):
         return (*WORLD.tool(), *self.command)
@@ -94,7 +111,8 @@ def changes():
         Change("attach, new", ATTACH),
         Change("attach, more", ATTACH, (LISTENER, FLOW)),
         Change("detach", ("detach", WORLD.host.dev), some),
-        Change("unload", ("unload",), some),
+        # First the devices, then the tables: killed between the two, it has come as far as detach.
+        Change("unload", ("unload",), some, (("detach", "--all"),)),
         Change("set", ("set", "--enforce", "--closed", "drop", "--force"), some),
         Change("set, confirm", ("set", "--enforce", "--confirm", "600", "--force"), some),
         Change("confirm", ("confirm",), (*some, ("set", "--enforce", "--confirm", "600", "--force"))),
