@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
+#include <xdemux/ops/connect_findings.h>
 #include <xdemux/ops/doctor.h>
 
 #include "commands/command_line.h"
@@ -15,8 +17,25 @@
 namespace xdemux {
 namespace {
 
-Status run_doctor(const std::string& device, Session& session) {
-    const auto findings = diagnose(session.instance(), device.empty() ? std::nullopt : std::optional(device));
+struct DoctorArguments {
+    std::string device;
+    std::vector<std::string> connect;  ///< PROTO LOCAL_ADDR REMOTE
+};
+
+Result<std::vector<Finding>> examine(const DoctorArguments& arguments, const Session& session) {
+    if (arguments.connect.empty())
+        return diagnose(session.instance(), arguments.device.empty() ? std::nullopt : std::optional(arguments.device));
+    const auto proto = parse_proto(arguments.connect[0]);
+    if (!proto) return fail(proto.error());
+    const auto local = Address::parse(arguments.connect[1]);
+    if (!local) return fail(local.error().in("--connect"));
+    const auto remote = SocketAddress::parse(arguments.connect[2], *proto);
+    if (!remote) return fail(remote.error().in("--connect"));
+    return diagnose_connect({*proto, *local, *remote});
+}
+
+Status run_doctor(const DoctorArguments& arguments, Session& session) {
+    const auto findings = examine(arguments, session);
     if (!findings) return fail(findings.error());
     if (session.json()) {
         print_findings_json(*findings, session.sink());
@@ -33,11 +52,16 @@ Status run_doctor(const std::string& device, Session& session) {
 }  // namespace
 
 void add_doctor_command(CLI::App& root, Commands& commands) {
-    auto device = std::make_shared<std::string>();
+    auto arguments = std::make_shared<DoctorArguments>();
     CLI::App* command =
         root.add_subcommand("doctor", "what this kernel, driver and host allow, each finding with its remedy");
-    command->add_option("DEV", *device, "an interface; those that are attached, or have an address, unless given");
-    commands.add(command, [device](Session& session) { return run_doctor(*device, session); });
+    CLI::Option* device = command->add_option(
+        "DEV", arguments->device, "an interface; those that are attached, or have an address, unless given");
+    command->add_option("--connect", arguments->connect, "instead: why a connection fails for want of a port")
+        ->type_name("PROTO LOCAL_ADDR REMOTE")
+        ->expected(3)
+        ->excludes(device);
+    commands.add(command, [arguments](Session& session) { return run_doctor(*arguments, session); });
 }
 
 }  // namespace xdemux
