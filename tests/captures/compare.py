@@ -72,11 +72,39 @@ def tshark(capture, environment):
         raise RuntimeError(f"tshark ended with {run.returncode}")
 
 
+def word(packet, at):
+    return int.from_bytes(packet[at:at + 2], "big")
+
+
+def network(frame):
+    """The IP packet, behind two VLAN tags at most."""
+    at = 12
+    for _ in range(2):
+        at += 4 * (word(frame, at) in (0x8100, 0x88a8))
+    return frame[at + 2:]
+
+
+def is_ill_formed(reason, frame):
+    """Whether the lengths bear the reason out, by arithmetic of its own; of what is behind IPv6 headers it cannot say."""
+    ip = network(frame)
+    if reason == "bad_ipv6":
+        return len(ip) < 40 or ip[0] >> 4 != 6 or 40 + word(ip, 4) > len(ip) or (word(ip, 4) == 0 and ip[6] == 0)
+    if len(ip) < 20 or ip[0] >> 4 != 4:
+        return True
+    head, whole = (ip[0] & 15) * 4, word(ip, 2)
+    if reason == "bad_ipv4":
+        return head < 20 or whole < head or whole > len(ip)
+    payload = ip[head:whole]
+    if reason == "bad_tcp":
+        return len(payload) < 20 or not 20 <= (payload[12] >> 4) * 4 <= len(payload)
+    return reason != "bad_udp" or len(payload) < 8 or not 8 <= word(payload, 4) <= len(payload)
+
+
 def has_addresses(reading):
     return reading.source is not None
 
 
-def difference(ours, theirs):
+def difference(ours, theirs, frame):
     """The class of the difference, or None: the same where both have it, and both have it or neither."""
     # A packet between two ports of zero has no protocol in the tool's output.
     if theirs.proto and not ours.proto and (theirs.source.port, theirs.destination.port) == (0, 0):
@@ -89,7 +117,9 @@ def difference(ours, theirs):
         return None if same else f"{ours.reason}: other ports"
     if ours.proto:
         return f"ports: tshark has {'addresses' if has_addresses(theirs) else 'none'}"
-    return f"{ours.reason}: tshark has ports" if theirs.proto else None
+    if not theirs.proto:
+        return None
+    return f"{ours.reason}: tshark has ports" + ("" if is_ill_formed(ours.reason, frame) else ", and all lengths are right")
 
 
 def explained():

@@ -11,8 +11,6 @@ import collections
 import json
 import os
 import random
-import shutil
-import signal
 import socket
 import sys
 
@@ -21,20 +19,11 @@ sys.path.insert(0, os.path.join(HERE, "../services"))
 import compare  # noqa: E402
 import frames as captures  # noqa: E402
 import own  # noqa: E402
-from world import PASS, WORLD, run, wait_for  # noqa: E402
+from entry import run_suite  # noqa: E402
+from world import WORLD, run, wait_for  # noqa: E402
 
-SKIPPED = 77  # SKIP_RETURN_CODE in CMakeLists.txt
 LARGEST_SENT = 9000 + 14  # bytes
 EXAMPLES = 3  # frames shown of a class that nothing explains
-
-
-def missing():
-    """Why this cannot run here, or nothing."""
-    if os.geteuid() != 0:
-        return "it needs root; run it with sudo"
-    absent = [program for program in ("tshark", "ip", "ethtool", "nsenter") if not shutil.which(program)]
-    absent += [] if os.path.exists(PASS) else [PASS]
-    return f"missing: {', '.join(absent)}; run scripts/setup" if absent else ""
 
 
 def gather():
@@ -83,7 +72,7 @@ def differences(frames):
     for ours, theirs, frame in readings:
         reasons[ours.reason] += 1
         both += bool(ours.proto and theirs.proto)
-        if found := compare.difference(ours, theirs):
+        if found := compare.difference(ours, theirs, frame):
             classes[found].append((frame, ours, theirs))
     return classes, both, reasons
 
@@ -101,31 +90,26 @@ def report(classes):
     return unknown
 
 
+def check(whole, files, arguments):
+    """Whether the program and tshark agree about all frames, but for what is explained."""
+    frames = whole + list(captures.mutated(whole, arguments.mutations, random.Random(arguments.seed)))
+    for end in (WORLD.host, WORLD.peer):
+        end.run("ip", "link", "set", end.dev, "mtu", "9000")
+    WORLD.xdemux("attach", WORLD.host.dev, "--monitor", "--closed", "drop")
+    classes, both, reasons = differences(frames)
+    sent = send_all(frames)
+    print(f"seed {arguments.seed}: {files} captures, {len(whole)} frames, {len(frames) - len(whole)} mutations; "
+          f"{both} endpoints compared with tshark; {sent} sent, each counted once")
+    print("          " + ", ".join(f"{reason} {count}" for reason, count in reasons.most_common()))
+    return report(classes) == 0
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--mutations", type=int, default=3, help="of each frame")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    if why := missing():
-        print(f"captures: cannot run: {why}", file=sys.stderr)
-        # A privileged test that cannot run is a skip on a laptop, and a failure in CI.
-        return 1 if os.environ.get("CI") else SKIPPED
-    whole, files = gather()
-    frames = whole + list(captures.mutated(whole, arguments.mutations, random.Random(arguments.seed)))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        WORLD.set_up()
-        for end in (WORLD.host, WORLD.peer):
-            end.run("ip", "link", "set", end.dev, "mtu", "9000")
-        WORLD.xdemux("attach", WORLD.host.dev, "--monitor", "--closed", "drop")
-        classes, both, reasons = differences(frames)
-        sent = send_all(frames)
-    finally:
-        WORLD.tear_down()
-    print(f"seed {arguments.seed}: {files} captures, {len(whole)} frames, {len(frames) - len(whole)} mutations; "
-          f"{both} endpoints compared with tshark; {sent} sent, each counted once")
-    print("          " + ", ".join(f"{reason} {count}" for reason, count in reasons.most_common()))
-    return 1 if report(classes) else 0
+    return run_suite("captures", ("tshark",), lambda: check(*gather(), arguments))
 
 
 sys.exit(main())

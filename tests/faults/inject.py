@@ -75,14 +75,16 @@ def outcome(case, states):
 
 
 def run(count, random):
-    """`count` of the cases (0: all), drawn at random; returns how many, and the failures."""
+    """`count` of the cases (0: all), drawn at random; prints what fails, and returns how many there were
+    and how many failed."""
     states, drawn = {change.name: change.states() for change in changes()}, list(cases())
     if count:
         drawn = random.sample(drawn, min(count, len(drawn)))
-    failures, tally = [], collections.Counter()
+    failures, tally = 0, collections.Counter()
     for case in drawn:
         case.change.prepare()
         tally[case.change.name] += 1
         if wrong := outcome(case, states):
-            failures.append(f"{case.change.name}: call {case.when} of {case.call} with {ERRORS[case.call]}: {wrong}")
+            failures += 1
+            print(f"    {case.change.name}: call {case.when} of {case.call} with {ERRORS[case.call]}: {wrong}", flush=True)
     return tally, failures

@@ -52,10 +52,10 @@ def timed(change):
 
 
 def run(count, random):
-    """Kills `count` changes; returns how many by name, and the failures."""
+    """Kills `count` changes; prints what fails, and returns how many by name, and how many failed."""
     all_changes = (*changes(), *large_changes())
     known = {change.name: (*change.states(), timed(change)) for change in all_changes}
-    tally, failures = collections.Counter(), []
+    tally, failures = collections.Counter(), 0
     for number in range(count):
         change = all_changes[number % len(all_changes)]
         before, after, stops, seconds = known[change.name]
@@ -72,5 +72,6 @@ def run(count, random):
             if again.returncode != 0 or state() != after:
                 wrong = f"{change.name}: the next try does not work: {again.stderr}{state()}"
         if wrong:
-            failures.append(wrong)
+            failures += 1
+            print(f"    {wrong}", flush=True)
     return tally, failures

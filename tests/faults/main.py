@@ -8,34 +8,19 @@ at work. What is there afterwards is what was there before, or what was asked fo
 import argparse
 import os
 import random
-import shutil
-import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../services"))
 import inject  # noqa: E402
 import kill  # noqa: E402
 import world_faults  # noqa: E402
-from world import PASS, WORLD  # noqa: E402
-
-SKIPPED = 77  # SKIP_RETURN_CODE in CMakeLists.txt
-
-
-def missing():
-    """Why this cannot run here, or nothing."""
-    if os.geteuid() != 0:
-        return "it needs root; run it with sudo"
-    absent = [program for program in ("strace", "ip", "ethtool", "nsenter") if not shutil.which(program)]
-    absent += [] if os.path.exists(PASS) else [PASS]
-    return f"missing: {', '.join(absent)}; run scripts/setup" if absent else ""
+from entry import run_suite  # noqa: E402
 
 
 def tell(what, tally, failures):
-    print(f"{what}: {sum(tally.values())}, {len(failures)} failed: "
+    print(f"{what}: {sum(tally.values())}, {failures} failed: "
           + ", ".join(f"{name} {count}" for name, count in sorted(tally.items())), flush=True)
-    for failure in failures:
-        print(f"    {failure}", flush=True)
-    return len(failures)
+    return failures
 
 
 def everything(arguments, drawn):
@@ -57,17 +42,8 @@ def main():
     parser.add_argument("--seconds", type=int, default=3, help="of two tools at once")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    if why := missing():
-        print(f"faults: cannot run: {why}", file=sys.stderr)
-        # A privileged test that cannot run is a skip on a laptop, and a failure in CI.
-        return 1 if os.environ.get("CI") else SKIPPED
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(f"seed {arguments.seed}", flush=True)
-    try:
-        WORLD.set_up()
-        return 1 if everything(arguments, random.Random(arguments.seed)) else 0
-    finally:
-        WORLD.tear_down()
+    return run_suite("faults", ("strace",), lambda: everything(arguments, random.Random(arguments.seed)) == 0)
 
 
 sys.exit(main())

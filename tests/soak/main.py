@@ -8,8 +8,6 @@ is answered, and the kernel's memory for the tables stays. XDEMUX_TOOL is the to
 import argparse
 import json
 import os
-import shutil
-import signal
 import sys
 import time
 
@@ -17,20 +15,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 for folder in ("services", "captures"):
     sys.path.insert(0, os.path.join(HERE, "..", folder))
 from control_group import ControlGroup  # noqa: E402
+from entry import run_suite  # noqa: E402
 from traffic import PORT, Churn, Clients, Flood, Service  # noqa: E402
-from world import PASS, WORLD, run, wait_for  # noqa: E402
+from world import WORLD, run, wait_for  # noqa: E402
 
-SKIPPED = 77  # SKIP_RETURN_CODE in CMakeLists.txt
 GROWTH = 1 << 20  # bytes by which the kernel's memory may waver: caches of its own
-
-
-def missing():
-    """Why this cannot run here, or nothing."""
-    if os.geteuid() != 0:
-        return "it needs root; run it with sudo"
-    absent = [program for program in ("ip", "ethtool", "nsenter") if not shutil.which(program)]
-    absent += [] if os.path.exists(PASS) else [PASS]
-    return f"missing: {', '.join(absent)}; run scripts/setup" if absent else ""
 
 
 def counted():
@@ -83,6 +72,7 @@ def soak(seconds, seed):
           f"{first} bytes in the first third, {last} in the last")
     print("    " + ", ".join(f"{name} {count}" for name, count in sorted(churn.changes.items())))
     print("    verify afterwards: " + report.strip().splitlines()[-1])
+    return True
 
 
 def main():
@@ -90,20 +80,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=0.5)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    if why := missing():
-        print(f"soak: cannot run: {why}", file=sys.stderr)
-        # A privileged test that cannot run is a skip on a laptop, and a failure in CI.
-        return 1 if os.environ.get("CI") else SKIPPED
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        WORLD.set_up()
-        soak(arguments.minutes * 60, arguments.seed)
-        return 0
-    except AssertionError as error:
-        print(f"FAILED: {error}")
-        return 1
-    finally:
-        WORLD.tear_down()
+    return run_suite("soak", (), lambda: soak(arguments.minutes * 60, arguments.seed))
 
 
 sys.exit(main())
