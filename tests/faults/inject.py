@@ -3,6 +3,7 @@
 for, and the command says which.
 """
 import collections
+import contextlib
 import os
 import re
 import subprocess
@@ -81,10 +82,12 @@ def run(count, random):
     if count:
         drawn = random.sample(drawn, min(count, len(drawn)))
     failures, tally = 0, collections.Counter()
-    for case in drawn:
-        case.change.prepare()
-        tally[case.change.name] += 1
-        if wrong := outcome(case, states):
-            failures += 1
-            print(f"    {case.change.name}: call {case.when} of {case.call} with {ERRORS[case.call]}: {wrong}", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):  # then what was done until then counts
+        for case in drawn:
+            case.change.prepare()
+            wrong = outcome(case, states)
+            tally[case.change.name] += 1
+            if wrong:
+                failures += 1
+                print(f"    {case.change.name}: call {case.when} of {case.call} with {ERRORS[case.call]}: {wrong}", flush=True)
     return tally, failures

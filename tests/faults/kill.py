@@ -3,6 +3,7 @@
 program does what the tables say.
 """
 import collections
+import contextlib
 import signal
 import subprocess
 import time
@@ -51,27 +52,35 @@ def timed(change):
     return time.monotonic() - start
 
 
+def interrupt(change, known, random):
+    """Kills it once; returns what was interrupted, and what is wrong afterwards."""
+    before, after, stops, seconds = known[change.name]
+    change.prepare()
+    name = "ended before" if killed(change, random, seconds) else change.name
+    if wrong := recover(change):
+        return name, wrong
+    now = state()
+    if now not in (before, after, *stops):
+        return name, f"{change.name}: between:\n{now}\nbefore: {before}\nafter: {after}"
+    if not is_consistent():
+        return name, f"{change.name}: verify finds a mismatch"
+    if now != after:
+        again = tool(*change.command)
+        if again.returncode != 0 or state() != after:
+            return name, f"{change.name}: the next try does not work: {again.stderr}{state()}"
+    return name, ""
+
+
 def run(count, random):
     """Kills `count` changes; prints what fails, and returns how many by name, and how many failed."""
     all_changes = (*changes(), *large_changes())
     known = {change.name: (*change.states(), timed(change)) for change in all_changes}
     tally, failures = collections.Counter(), 0
-    for number in range(count):
-        change = all_changes[number % len(all_changes)]
-        before, after, stops, seconds = known[change.name]
-        change.prepare()
-        tally["ended before" if killed(change, random, seconds) else change.name] += 1
-        wrong = recover(change)
-        now = state()
-        if not wrong and now not in (before, after, *stops):
-            wrong = f"{change.name}: between:\n{now}\nbefore: {before}\nafter: {after}"
-        if not wrong and not is_consistent():
-            wrong = f"{change.name}: verify finds a mismatch"
-        if not wrong and now != after:
-            again = tool(*change.command)
-            if again.returncode != 0 or state() != after:
-                wrong = f"{change.name}: the next try does not work: {again.stderr}{state()}"
-        if wrong:
-            failures += 1
-            print(f"    {wrong}", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):  # then what was done until then counts
+        for number in range(count):
+            name, wrong = interrupt(all_changes[number % len(all_changes)], known, random)
+            tally[name] += 1
+            if wrong:
+                failures += 1
+                print(f"    {wrong}", flush=True)
     return tally, failures
