@@ -194,8 +194,10 @@ Status PinDirectory::pin_link(int link_fd, std::uint32_t ifindex) const {
 Status PinDirectory::remove_link(std::uint32_t ifindex) const {
     const auto link = open_pin(link_path(ifindex));
     if (!link) return fail(link.error());
-    if (auto detached = detach_link(link->get()); !detached) return detached;
-    return unpin(link_path(ifindex));
+    if (auto removed = unpin(link_path(ifindex)); !removed) return removed;
+    // Without its pin it ends with the last descriptor: ours, unless somebody else looks at it just now.
+    [[maybe_unused]] const Status best_effort = detach_link(link->get());
+    return {};
 }
 
 Status PinDirectory::remove() const {

@@ -163,44 +163,6 @@ Status arm_confirm(Instance& instance, const AttachRequest& request) {
     return instance.replace_program(settings);
 }
 
-Status link_all(Instance& instance, const std::vector<Interface>& devices, const AttachRequest& request) {
-    for (const auto& device : devices) {
-        if (auto possible = check_new_link(instance, device, request.mode); !possible) return possible;
-    }
-    if (request.dry_run) return {};
-    if (auto fresh = refresh_locals(instance); !fresh) return fresh;
-    const contract::settings before = instance.settings();
-    if (auto armed = arm_confirm(instance, request); !armed) return armed;
-    const auto program = instance.pins().open("prog");
-    if (!program) return fail(program.error());
-    NewLinks links(instance);
-    Status done;
-    for (const auto& device : devices) {
-        if (done) done = links.add(program->get(), device, request.mode);
-    }
-    // Once more: which devices are attached decides what stands first.
-    if (done) done = refresh_locals(instance);
-    if (done) {
-        links.keep();
-        return done;
-    }
-    if (instance.settings().confirm_by_ns != before.confirm_by_ns) {
-        if (auto restored = instance.replace_program(before); !restored) return restored;
-    }
-    return done;
-}
-
-InstanceOptions options_of(const AttachRequest& request) {
-    InstanceOptions options;
-    options.settings = request.settings.apply(Settings{});
-    if (request.flows) options.flows = *request.flows;
-    if (request.listeners) options.listeners = *request.listeners;
-    options.shared_port_counters = request.shared_port_counters;
-    options.confirm = request.confirm;
-    options.verifier_log = request.verifier_log;
-    return options;
-}
-
 Result<AttachReport> report_on(const Instance& instance, const std::vector<Interface>& devices) {
     AttachReport report;
     report.created = instance.created();
@@ -215,6 +177,49 @@ Result<AttachReport> report_on(const Instance& instance, const std::vector<Inter
         }
     }
     return report;
+}
+
+/// All of them, or none. `wanted`: what is reported on, those that were attached before too; whatever may fail is done
+/// while the links can still be taken back.
+Result<AttachReport> link_all(Instance& instance, const std::vector<Interface>& devices,
+                              const std::vector<Interface>& wanted, const AttachRequest& request) {
+    for (const auto& device : devices) {
+        if (auto possible = check_new_link(instance, device, request.mode); !possible)
+            return fail(std::move(possible.error()));
+    }
+    if (request.dry_run) return report_on(instance, wanted);
+    if (auto fresh = refresh_locals(instance); !fresh) return fail(std::move(fresh.error()));
+    const contract::settings before = instance.settings();
+    if (auto armed = arm_confirm(instance, request); !armed) return fail(std::move(armed.error()));
+    const auto program = instance.pins().open("prog");
+    if (!program) return fail(program.error());
+    NewLinks links(instance);
+    Status done;
+    for (const auto& device : devices) {
+        if (done) done = links.add(program->get(), device, request.mode);
+    }
+    // Once more: which devices are attached decides what stands first.
+    if (done) done = refresh_locals(instance);
+    auto report = done ? report_on(instance, wanted) : Result<AttachReport>(fail(std::move(done.error())));
+    if (report) {
+        links.keep();
+        return report;
+    }
+    if (instance.settings().confirm_by_ns != before.confirm_by_ns) {
+        if (auto restored = instance.replace_program(before); !restored) return fail(std::move(restored.error()));
+    }
+    return report;
+}
+
+InstanceOptions options_of(const AttachRequest& request) {
+    InstanceOptions options;
+    options.settings = request.settings.apply(Settings{});
+    if (request.flows) options.flows = *request.flows;
+    if (request.listeners) options.listeners = *request.listeners;
+    options.shared_port_counters = request.shared_port_counters;
+    options.confirm = request.confirm;
+    options.verifier_log = request.verifier_log;
+    return options;
 }
 
 /// Asked last, when all else would do.
@@ -252,7 +257,9 @@ Status detach_each(Instance& instance, const std::vector<std::uint32_t>& ifindex
     for (const auto ifindex : ifindexes) {
         if (auto removed = instance.pins().remove_link(ifindex); !removed) return removed;
     }
-    return refresh_locals(instance);
+    // The change is made. Which addresses stand first, and whether the loopback's count, is else the next command's.
+    [[maybe_unused]] const Status best_effort = refresh_locals(instance);
+    return {};
 }
 
 }  // namespace
@@ -296,8 +303,7 @@ Result<AttachReport> attach(std::string_view name, const AttachRequest& request)
     const auto missing = to_attach(*devices, *attached, request.mode);
     if (!missing) return fail(missing.error());
     if (auto safe = guard_attach(*instance, *missing, request); !safe) return fail(std::move(safe.error()));
-    if (auto linked = link_all(*instance, *missing, request); !linked) return fail(std::move(linked.error()));
-    auto report = report_on(*instance, *devices);
+    auto report = link_all(*instance, *missing, *devices, request);
     if (report && !request.dry_run) instance->keep();
     return report;
 }
