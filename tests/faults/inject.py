@@ -15,7 +15,7 @@ ERRORS = {"bpf": "ENOMEM", "mmap": "ENOMEM", "openat": "EMFILE", "socket": "ENOB
           "recvmsg": "ENOBUFS", "sendto": "ENOBUFS", "recvfrom": "ENOBUFS", "getsockopt": "ENOMEM", "setsockopt": "ENOMEM",
           "mkdir": "ENOSPC", "mkdirat": "ENOSPC", "rename": "ENOSPC", "renameat": "ENOSPC", "renameat2": "ENOSPC",
           "link": "ENOSPC", "unlink": "EPERM", "unlinkat": "EPERM", "rmdir": "EPERM", "ftruncate": "ENOSPC",
-          "flock": "ENOLCK", "fcntl": "EMFILE", "dup3": "EMFILE", "getdents64": "ENOMEM", "setns": "EPERM", "ioctl": "ENOMEM",
+          "flock": "ENOLCK", "fcntl": "EMFILE", "dup3": "EMFILE", "getdents64": "ENOMEM",
           "write": "ENOSPC", "pwrite64": "ENOSPC", "read": "EIO", "statfs": "EIO"}
 CALL = re.compile(r"^\d+ +(\w+)\(")
 

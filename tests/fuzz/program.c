@@ -108,14 +108,23 @@ static int is_sum_right(__u32 sum) {
     return sum == 0xffff;
 }
 
+/* Behind Ethernet and at most two VLAN tags. */
+static size_t network_offset(const uint8_t* frame) {
+    size_t at = 12;
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        unsigned type = (unsigned)(frame[at] << 8 | frame[at + 1]);
+
+        if (type == 0x8100 || type == 0x88a8) at += 4;
+    }
+    return at + 2;
+}
+
 static void check_answer(const uint8_t* frame, size_t size) {
-    size_t l3 = 14, head, payload;
+    size_t l3 = network_offset(frame), head, payload;
     __u32 sum = 0;
 
-    while (l3 < 22 && frame[l3 - 2] == (frame[l3 - 1] ? 0x81 : 0x88) && frame[l3 - 1] != 0xdd)
-        l3 += 4;
-    if (frame[l3 - 2] == 0x88 && frame[l3 - 1] == 0xa8) l3 += 4;
-    if (frame[l3 - 2] == 0x81 && frame[l3 - 1] == 0x00) l3 += 4;
     if (frame[l3] >> 4 == 4) {
         head = 20;
         require(size >= l3 + head && frame[l3] == 0x45, "an answer has an IPv4 header");
