@@ -56,14 +56,14 @@ def injected(case):
 
 def outcome(case, states):
     """What is wrong, or an empty text. `states`: of each change, before and after, by its name."""
-    before, after, _ = states[case.change.name]
+    before, after, stops = states[case.change.name]
     done = injected(case)
     now = state()
-    if now not in (before, after):
+    if now not in (before, after, *stops):
         return f"between: exit {done.returncode}: {done.stderr}{now}\nbefore: {before}\nafter: {after}"
     if done.returncode == 0 and now != after:
         return "it says success, and changed nothing"
-    if done.returncode != 0 and now != before:
+    if done.returncode != 0 and now not in (before, *stops):
         return f"it says failure, and changed everything: exit {done.returncode}: {done.stderr}"
     if done.returncode not in range(0, 9):
         return f"exit {done.returncode}: {done.stderr}"

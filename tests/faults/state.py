@@ -61,7 +61,7 @@ class Change:
     """A command, and those that lead to where it begins."""
 
     def __init__(self, name, command, before=(), halfway=()):
-        """`halfway`: commands to a state in between where it may stop when it is killed, and why there is one."""
+        """`halfway`: commands to a state in between where it may stop when it fails or is killed."""
         self.name, self.command, self.before, self.halfway = name, command, before, halfway
 
     def prepare(self):
@@ -72,7 +72,7 @@ class Change:
                 raise RuntimeError(f"{command}: {done.stderr}")
 
     def states(self):
-        """Before it, after it, and where else it may stop when it is killed."""
+        """Before it, after it, and where else it may stop."""
         self.prepare()
         before = state()
         done = tool(*self.command)
@@ -111,7 +111,7 @@ def changes():
         Change("attach, new", ATTACH),
         Change("attach, more", ATTACH, (LISTENER, FLOW)),
         Change("detach", ("detach", WORLD.host.dev), some),
-        # First the devices, then the tables: killed between the two, it has come as far as detach.
+        # First the devices, then the tables: stopped between the two, it has come as far as detach.
         Change("unload", ("unload",), some, (("detach", "--all"),)),
         Change("set", ("set", "--enforce", "--closed", "drop", "--force"), some),
         Change("set, confirm", ("set", "--enforce", "--confirm", "600", "--force"), some),
