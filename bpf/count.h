@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The one file that writes counters, once for each packet, after it was acted on.
+ * The one file that writes counters, once for each packet, after it was acted on; but for the
+ * flows', which stand in their entries (flow.h).
  */
 #ifndef XDEMUX_COUNT_H
 #define XDEMUX_COUNT_H
@@ -25,15 +26,6 @@ static __always_inline void add_port(struct traffic *t, __u32 bytes)
 		__sync_fetch_and_add(&t->packets, 1);
 		__sync_fetch_and_add(&t->bytes, bytes);
 	}
-}
-
-static __always_inline void count_flow(const struct packet *p, struct flow *flow)
-{
-	if (p->traced)
-		return;
-	__sync_fetch_and_add(&flow->packets, 1);
-	__sync_fetch_and_add(&flow->bytes, p->frame_len);
-	flow->last_seen_ns = bpf_ktime_get_coarse_ns();
 }
 
 static __always_inline void count_reason(const struct packet *p, const struct outcome *o)

@@ -1,44 +1,123 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The flow table behind its one interface: flow_find(). Nothing else in the data path knows how
- * flows are stored.
+ * What a flow means for its packets, and what its packets mean for the flow: counters, and the
+ * state of a lease. How flows are stored is flow_table.h's part.
  */
 #ifndef XDEMUX_FLOW_H
 #define XDEMUX_FLOW_H
 
+#include "flow_table.h"
 #include "maps.h"
 #include "packet.h"
 
-static __always_inline struct flow *flow_find(const struct packet *p)
-{
-	struct flow_key key = {
-		.local_port = p->dst_port,
-		.remote_port = p->src_port,
-		.proto = p->proto,
-		.family = p->family,
-	};
+#define TCP_FIN 0x01
+#define TCP_RST 0x04
 
-	copy_dst(key.local_addr, p);
-	copy_src(key.remote_addr, p);
-	return bpf_map_lookup_elem(&flows, &key);
+/* Past these `traffic` is carried over, long before packets or bytes run out of bits. */
+#define FLOW_TRAFFIC_FULL (1ull << 63 | 1ull << (FLOW_PACKETS_SHIFT - 1))
+
+/* What is in the two topmost bits goes to flow_carries, which happens every 8 million packets, or
+ * half a terabyte: who clears a bit adds what it stands for. A global function: rare. */
+__noinline int flow_carry(__u32 place, __u32 family)
+{
+	struct flow_rest *rest = flow_rest_at(place, family == FAMILY_IPV6);
+	struct flow_carry_key key = {.place = place, .family = family};
+	struct flow_carry *carry, nothing = {};
+	__u64 taken;
+
+	if (!rest)
+		return 0;
+	key.life = rest->life;
+	carry = bpf_map_lookup_elem(&flow_carries, &key);
+	if (!carry) {
+		bpf_map_update_elem(&flow_carries, &key, &nothing, BPF_NOEXIST);
+		carry = bpf_map_lookup_elem(&flow_carries, &key);
+	}
+	if (!carry)
+		return 0; /* no memory: the next packet tries again */
+	taken = __sync_fetch_and_and(&rest->traffic, ~FLOW_TRAFFIC_FULL) & FLOW_TRAFFIC_FULL;
+	__sync_fetch_and_add(&carry->packets, taken >> 63 << (63 - FLOW_PACKETS_SHIFT));
+	__sync_fetch_and_add(&carry->bytes, taken & 1ull << (FLOW_PACKETS_SHIFT - 1));
+	return 0;
 }
 
-static __always_inline struct flow *match_flow(const struct packet *p, const struct port_slot *slot,
-					       struct outcome *o)
+static __always_inline __u32 lease_state_after(__u32 state, __u32 tcp_flags)
 {
-	struct flow *flow;
+	if (state != FLOW_LEASED && state != FLOW_IN_USE)
+		return state;
+	if (tcp_flags & TCP_RST)
+		return FLOW_QUARANTINE;
+	return tcp_flags & TCP_FIN ? FLOW_TIME_WAIT : FLOW_IN_USE;
+}
+
+/* A lease's packet moves its state on. Only this very lease's: the generation is in the word that
+ * is compared. A global function: rare. */
+__noinline int flow_follow_lease(__u32 place, __u32 family, __u32 life, __u32 tcp_flags)
+{
+	struct flow_rest *rest = flow_rest_at(place, family == FAMILY_IPV6);
+	__u64 before, after;
+	__u32 state, next;
+
+	if (!rest)
+		return 0;
+	before = read_once(rest);
+	state = before >> (32 + FLOW_STATE_SHIFT) & 0xf;
+	next = lease_state_after(state, tcp_flags);
+	if (next == state || (__u32)(before >> 48) != life)
+		return 0;
+	after = (before & ~(0xfull << (32 + FLOW_STATE_SHIFT))) |
+		(__u64)next << (32 + FLOW_STATE_SHIFT);
+	/* Where it fails, another CPU's packet was first. */
+	__sync_val_compare_and_swap((__u64 *)rest, before, after);
+	return 0;
+}
+
+/*
+ * One atomic addition, to a line that the look-up has just read and that in practice one CPU uses,
+ * the flow's packets being its own; no other CPU waits for it. The clock is written when it moved.
+ */
+static __always_inline void flow_add(struct flow_rest *rest, __u32 place, __u32 family, __u32 use,
+				     __u32 bytes, __u32 tcp_flags)
+{
+	__u64 more = 1ull << FLOW_PACKETS_SHIFT | bytes;
+	__u32 now = bpf_ktime_get_coarse_ns() >> FLOW_SEEN_SHIFT;
+
+	if ((__sync_fetch_and_add(&rest->traffic, more) + more) & FLOW_TRAFFIC_FULL)
+		flow_carry(place, family);
+	if (rest->last_seen != now)
+		rest->last_seen = now;
+	if (use >> FLOW_STATE_SHIFT >= FLOW_LEASED)
+		flow_follow_lease(place, family, rest->life, tcp_flags);
+}
+
+/* As flow_add(), a global function for the full lane, whose stack is full. */
+__noinline int flow_count(__u64 found, __u32 family, __u32 bytes, __u32 tcp_flags)
+{
+	__u32 place = FLOW_ANSWER_PLACE(found);
+	struct flow_rest *rest = flow_rest_at(place, family == FAMILY_IPV6);
+
+	if (rest)
+		flow_add(rest, place, family, FLOW_ANSWER_USE(found), bytes, tcp_flags);
+	return 0;
+}
+
+/* What flow_find() answered. */
+static __always_inline __u64 match_flow(const struct packet *p, const struct port_slot *slot,
+					struct outcome *o)
+{
+	__u64 found;
 
 	if (!slot->flows)
-		return NULL;
+		return 0;
 	o->asked |= STAGE_FLOW;
-	flow = flow_find(p);
-	if (!flow)
-		return NULL;
+	found = flow_find(p);
+	if (!found)
+		return 0;
 	o->answered |= STAGE_FLOW;
 	o->reason = REASON_FLOW;
-	o->target = flow->target;
+	o->target = FLOW_ANSWER_USE(found) & FLOW_TARGET_MASK;
 	o->named = 1;
-	return flow;
+	return found;
 }
 
 #endif

@@ -25,17 +25,17 @@ static __always_inline int match_entry(struct xdp_md *ctx, const struct packet *
 				       struct outcome *o)
 {
 	const struct port_slot *slot = slot_find(p, p->dst_port);
-	struct flow *flow;
+	__u64 flow;
 
 	o->asked |= STAGE_SLOT;
 	if (slot && !slot_is_empty(p, slot))
 		o->answered |= STAGE_SLOT;
 	if (slot && p->dst_port) {
 		flow = match_flow(p, slot, o);
-		if (flow) {
-			count_flow(p, flow);
+		if (flow && !p->traced)
+			flow_count(flow, p->family, p->frame_len, p->tcp_flags);
+		if (flow)
 			return 1;
-		}
 	}
 	o->asked |= STAGE_LOCAL;
 	o->local = !p->group_frame && is_local(p);
@@ -123,6 +123,8 @@ __noinline int full_lane(struct xdp_md *ctx)
 			fragment_remember(&p, &o);
 	} else {
 		settle_portless(ctx, &p, &o);
+		if (o.reason == REASON_ICMP_ERROR)
+			settle_icmp_error(&p, &o);
 	}
 	if (o.reason == REASON_CLOSED)
 		record_closed(ctx, &p);

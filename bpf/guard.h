@@ -6,6 +6,10 @@
 #ifndef XDEMUX_GUARD_H
 #define XDEMUX_GUARD_H
 
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+
+#include "frame.h"
 #include "hash.h"
 #include "maps.h"
 #include "packet.h"
@@ -126,16 +130,30 @@ __noinline int ask_guard(const struct packet *p, __u32 listener)
 	return refusal_of(&client, p->traced);
 }
 
-/* The same for the fast lane, which has no struct packet in memory. 6.1 takes no argument's memory
- * as a table's key. */
-__noinline int ask_guard_about(const struct guard_client *client)
+/* The same for the fast lane, which has no struct packet in memory: of the packet at `l3_offset`.
+ */
+__noinline int ask_guard_about(struct xdp_md *ctx, __u32 l3_offset, __u32 family, __u32 listener)
 {
-	struct guard_client key;
+	struct guard_client client = {
+		.listener = listener,
+		.family = family,
+	};
+	struct frame f = frame_of(ctx);
+	const struct ipv6hdr *ipv6;
+	const struct iphdr *ipv4;
 
-	if (!client)
-		return REASON_UNDECIDED;
-	key = *client;
-	return refusal_of(&key, 0);
+	if (family == FAMILY_IPV6) {
+		ipv6 = frame_at(&f, l3_offset, sizeof(*ipv6));
+		if (!ipv6)
+			return REASON_UNDECIDED;
+		__builtin_memcpy(client.addr, &ipv6->saddr, sizeof(ipv6->saddr));
+	} else {
+		ipv4 = frame_at(&f, l3_offset, sizeof(*ipv4));
+		if (!ipv4)
+			return REASON_UNDECIDED;
+		__builtin_memcpy(client.addr, &ipv4->saddr, sizeof(ipv4->saddr));
+	}
+	return refusal_of(&client, 0);
 }
 
 #endif

@@ -57,14 +57,50 @@ struct {
 	__type(value, struct listen_entry);
 } listen_prefixes SEC(".maps");
 
-/* User space writes, the data path reads and counts where a slot has flows. Size: loader. */
+/* The flow table: user space writes, the data path reads where a slot has flows, and counts. Sizes:
+ * loader (settings.flow_lines). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 23);
+	__type(key, __u32);
+	__type(value, struct flow_line);
+} flow_lines4 SEC(".maps"), flow_lines6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 23 * 56);
+	__type(key, __u32);
+	__type(value, struct flow_ipv4);
+} flows4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 23 * 56);
+	__type(key, __u32);
+	__type(value, struct flow_ipv6);
+} flows6 SEC(".maps");
+
+/* The data path adds, user space reads and erases. A flow needs a place here once it has millions
+ * of packets, or half a terabyte. Size: loader. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
-	__type(key, struct flow_key);
-	__type(value, struct flow);
-} flows SEC(".maps");
+	__uint(max_entries, 2 * 23 * 56);
+	__type(key, struct flow_carry_key);
+	__type(value, struct flow_carry);
+} flow_carries SEC(".maps");
+
+/* User space alone: the processes that write to the flow table. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, FLOW_WRITERS);
+	__type(key, __u32);
+	__type(value, struct flow_writer);
+} flow_writers SEC(".maps");
 
 /* User space writes, the data path reads: is a destination this host's? A variable, so that it is
  * read by its address. */

@@ -43,8 +43,6 @@ __noinline int settle_portless(struct xdp_md *ctx, struct packet *p, struct outc
 		o->reason = parse_icmp(ctx, p);
 	if (o->reason == REASON_FRAGMENT)
 		fragment_follow(p, o);
-	else if (o->reason == REASON_ICMP_ERROR)
-		settle_icmp_error(p, o);
 	else if (o->reason >= REASON_BAD_ETHERNET)
 		settle_malformed(ctx, p, o);
 	return 0;

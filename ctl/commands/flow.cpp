@@ -85,18 +85,20 @@ Status run_list(const FilterArguments& arguments, Session& session) {
     if (!filter) return fail(filter.error());
     const auto instance = session.open();
     if (!instance) return fail(instance.error());
-    std::vector<Flow> flows;
+    const PortNames names = arguments.names();
+    const Sink sink = session.sink();
+    std::unique_ptr<FlowPrinter> printer;
+    if (session.json()) {
+        printer = std::make_unique<FlowJson>(sink);
+    } else {
+        printer = std::make_unique<FlowText>(names, monotonic_now(), sink);
+    }
     const auto walked = for_each_flow(*instance, [&](const Flow& flow) {
-        if (filter->empty() || filter->matches(row_of(flow))) flows.push_back(flow);
+        if (filter->empty() || filter->matches(row_of(flow))) printer->add(flow);
         return true;
     });
     if (!walked) return walked;
-    std::sort(flows.begin(), flows.end(), [](const Flow& a, const Flow& b) { return a.key < b.key; });
-    if (session.json()) {
-        print_flows_json(flows, session.sink());
-    } else {
-        print_flows_text(flows, arguments.names(), monotonic_now(), session.sink());
-    }
+    printer->end();
     return {};
 }
 
@@ -112,6 +114,49 @@ Status run_flush(const FlushArguments& arguments, Session& session) {
     if (!flushed) return fail(flushed.error());
     tell(fmt::format("flows {}: {}", arguments.dry_run ? "that would be deleted" : "deleted", *flushed));
     return {};
+}
+
+struct ExpireArguments {
+    std::string tcp;
+    std::string udp;
+    std::string time_wait;
+    bool dry_run = false;
+    bool force = false;
+};
+
+/// Leaves `limit` where the user said nothing.
+Status read_limit(const std::string& text, std::string_view option, std::chrono::seconds& limit) {
+    constexpr std::uint64_t a_year = 31'536'000;
+    if (text.empty()) return {};
+    const auto seconds = parse_number(text, option, 0, a_year);
+    if (!seconds) return fail(seconds.error());
+    limit = std::chrono::seconds(*seconds);
+    return {};
+}
+
+Status run_expire(const ExpireArguments& arguments, Session& session) {
+    IdleLimits limits;
+    if (auto read = read_limit(arguments.tcp, "--tcp", limits.tcp); !read) return read;
+    if (auto read = read_limit(arguments.udp, "--udp", limits.udp); !read) return read;
+    if (auto read = read_limit(arguments.time_wait, "--time-wait", limits.time_wait); !read) return read;
+    auto instance = session.open_for_change();
+    if (!instance) return fail(instance.error());
+    const auto expired = expire_flows(*instance, limits, arguments.dry_run, safeguard_unless(arguments.force));
+    if (!expired) return fail(expired.error());
+    tell(fmt::format("flows {}: {}", arguments.dry_run ? "that would be deleted" : "deleted", *expired));
+    return {};
+}
+
+void add_expire_command(CLI::App* object, Commands& commands) {
+    auto arguments = std::make_shared<ExpireArguments>();
+    CLI::App* expire = object->add_subcommand("expire", "delete the flows that have been idle for long");
+    expire->add_option("--tcp", arguments->tcp, "seconds, 0: for ever; 7440 unless given")->type_name("SECONDS");
+    expire->add_option("--udp", arguments->udp, "seconds, 0: for ever; 300 unless given")->type_name("SECONDS");
+    expire->add_option("--time-wait", arguments->time_wait, "of those in TIME-WAIT or QUARANTINE; 60 unless given")
+        ->type_name("SECONDS");
+    add_dry_run(expire, arguments->dry_run);
+    add_force(expire, arguments->force);
+    commands.add(expire, [arguments](Session& session) { return run_expire(*arguments, session); });
 }
 
 void add_change_command(CLI::App* object, Commands& commands, const char* name, const char* what, BatchVerb verb) {
@@ -152,6 +197,7 @@ void add_flow_commands(CLI::App& root, Commands& commands) {
     add_dry_run(flush, arguments->dry_run);
     add_force(flush, arguments->force);
     commands.add(flush, [arguments](Session& session) { return run_flush(*arguments, session); });
+    add_expire_command(object, commands);
 }
 
 }  // namespace xdemux

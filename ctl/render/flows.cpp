@@ -6,8 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "render/text_table.h"
-
 namespace xdemux {
 namespace {
 
@@ -33,30 +31,53 @@ Json to_json(const Flow& flow) {
                 {"last_seen_ns", flow.last_seen_ns == 0 ? Json(nullptr) : Json(flow.last_seen_ns)}};
 }
 
-void print_flows_json(std::span<const Flow> flows, const Sink& sink) {
-    JsonList list("flows", sink);
-    for (const Flow& flow : flows)
-        list.add(to_json(flow));
-    list.end();
+void FlowPrinter::add(const Flow& flow) {
+    waiting_.push_back(flow);
+    if (waiting_.size() <= sorted_flows) return;
+    sorted_ = false;
+    print(waiting_);
+    waiting_.clear();
 }
 
-void print_flows_text(std::span<const Flow> flows, const PortNames& names, std::chrono::nanoseconds now,
-                      const Sink& sink) {
-    TextTable table{{"Netid"},
-                    {"State"},
-                    {"Local"},
-                    {"Remote"},
-                    {"Target"},
-                    {"Packets", Align::right},
-                    {"Bytes", Align::right},
-                    {"Last-seen", Align::right}};
+void FlowPrinter::end() {
+    if (sorted_)
+        std::sort(waiting_.begin(), waiting_.end(), [](const Flow& a, const Flow& b) { return a.key < b.key; });
+    print(waiting_);
+    finish();
+}
+
+void FlowJson::print(std::span<const Flow> flows) {
+    for (const Flow& flow : flows)
+        list_.add(to_json(flow));
+}
+
+void FlowJson::finish() {
+    list_.end();
+}
+
+FlowText::FlowText(const PortNames& names, std::chrono::nanoseconds now, const Sink& sink)
+    : names_(names),
+      now_(now),
+      sink_(sink),
+      table_{{"Netid"},
+             {"State"},
+             {"Local"},
+             {"Remote"},
+             {"Target"},
+             {"Packets", Align::right},
+             {"Bytes", Align::right},
+             {"Last-seen", Align::right}} {}
+
+void FlowText::print(std::span<const Flow> flows) {
     for (const Flow& flow : flows) {
         const Proto proto = flow.key.proto;
-        table.add({std::string(proto_name(proto)), flow.state, names.address(flow.key.local, proto),
-                   names.address(flow.key.remote, proto), flow.target.to_string(), fmt::to_string(flow.packets),
-                   fmt::to_string(flow.bytes), age_text(flow, now)});
+        table_.add({std::string(proto_name(proto)), flow.state, names_.address(flow.key.local, proto),
+                    names_.address(flow.key.remote, proto), flow.target.to_string(), fmt::to_string(flow.packets),
+                    fmt::to_string(flow.bytes), age_text(flow, now_)});
     }
-    table.print(sink);
+    table_.print_part(sink_);
 }
+
+void FlowText::finish() {}
 
 }  // namespace xdemux

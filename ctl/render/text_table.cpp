@@ -33,13 +33,28 @@ std::string TextTable::line(const std::vector<std::string_view>& cells) const {
     return text;
 }
 
-void TextTable::print(const Sink& sink) const {
+void TextTable::print_titles(const Sink& sink) const {
     std::vector<std::string_view> cells;
     for (const Column& column : columns_)
         cells.push_back(column.title);
     sink(line(cells));
+}
+
+void TextTable::print_rows(const Sink& sink) const {
     for (const auto& row : rows_)
         sink(line({row.begin(), row.end()}));
+}
+
+void TextTable::print(const Sink& sink) const {
+    print_titles(sink);
+    print_rows(sink);
+}
+
+void TextTable::print_part(const Sink& sink) {
+    if (!titled_) print_titles(sink);
+    titled_ = true;
+    print_rows(sink);
+    rows_.clear();
 }
 
 }  // namespace xdemux

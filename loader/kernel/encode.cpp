@@ -335,16 +335,36 @@ FlowKey decode(const contract::flow_key& key) {
             {decode_address(family, key.remote_addr), key.remote_port}};
 }
 
-Result<Flow> decode(const contract::flow_key& key, const contract::flow& flow) {
+namespace {
+
+std::string_view state_name(contract::flow_state state) {
+    switch (state) {
+        case contract::FLOW_ESTABLISHED:
+            return "ESTAB";
+        case contract::FLOW_TIME_WAIT:
+            return "TIME-WAIT";
+        case contract::FLOW_LEASED:
+            return "LEASED";
+        case contract::FLOW_IN_USE:
+            return "IN-USE";
+        case contract::FLOW_QUARANTINE:
+            return "QUARANTINE";
+    }
+    return "?";
+}
+
+}  // namespace
+
+Result<Flow> decode(const contract::flow_key& key, const FlowFacts& facts) {
     Flow out;
     out.key = decode(key);
-    const auto target = decode_target(flow.target);
+    const auto target = decode_target(facts.target);
     if (!target) return fail(target.error().in(fmt::format("flow {}", out.key.to_string())));
     out.target = {*target};
-    out.state = flow.state == contract::FLOW_TIME_WAIT ? "TIME-WAIT" : "ESTAB";
-    out.packets = flow.packets;
-    out.bytes = flow.bytes;
-    out.last_seen_ns = flow.last_seen_ns;
+    out.state = state_name(facts.state);
+    out.packets = facts.packets;
+    out.bytes = facts.bytes;
+    out.last_seen_ns = facts.last_seen_ns();
     return out;
 }
 

@@ -40,7 +40,7 @@ std::uint64_t put_flags(PutMode mode) {
 }
 
 std::string enlarge_remedy(std::string_view table) {
-    if (table == "flows") return "delete flows, or unload the instance and attach anew with more --flows";
+    if (table == "flow_carries") return "delete flows";
     if (table == "blocks") return "unblock sources, or wait until some are";
     if (table == "local_routes") return "the host has more local routes and named prefixes than the table holds";
     return "delete listeners, or unload the instance and attach anew with more --listeners";

@@ -134,11 +134,12 @@ Result<Fd> duplicate(int fd) {
 }  // namespace
 
 std::vector<std::string> table_names() {
-    return {"port_slots",    "listeners",      "journal",     "listen_addrs",    "listen_prefixes", "guards",
-            "guard_sources", "guard_verdicts", "guard_rates", "flows",           "local_hot",       "local_routes",
-            "fragments",     "port_counters",  "port_drops",  "listener_counts", "reason_counters", "reject_limits",
-            "forwarding",    "blocks",         "blocking",    "scanners",        "scan_budgets",    "watch",
-            "watch_limits",  "events"};
+    return {"port_slots",    "listeners",      "journal",         "listen_addrs",    "listen_prefixes", "guards",
+            "guard_sources", "guard_verdicts", "guard_rates",     "local_hot",       "local_routes",    "fragments",
+            "port_counters", "port_drops",     "listener_counts", "reason_counters", "reject_limits",   "forwarding",
+            "blocks",        "blocking",       "scanners",        "scan_budgets",    "watch",           "watch_limits",
+            "events",        "flow_lines4",    "flow_lines6",     "flows4",          "flows6",          "flow_carries",
+            "flow_writers"};
 }
 
 Result<LoadedObject> LoadedObject::load(const ObjectOptions& options) {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
-#include <atomic>
-#include <cassert>
 #include <map>
 #include <optional>
 #include <set>
@@ -10,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <xdemux/kernel/clock.h>
 #include <xdemux/kernel/encode.h>
 #include <xdemux/ops/attach.h>
 #include <xdemux/ops/flows.h>
@@ -19,31 +18,10 @@ namespace {
 
 constexpr std::size_t progress_step = 8192;
 
-/// The slot tells the data path whether to look for flows at all, so it counts before the first is there and until
-/// after the last is gone.
-std::atomic_ref<std::uint32_t> flow_count(const Tables& tables, const FlowKey& key) {
-    return std::atomic_ref<std::uint32_t>(tables.port_slots[port_index(key.proto, key.local.port)].flows);
-}
-
-Status insert(const Tables& tables, const FlowKey& key, const contract::flow& flow) {
-    flow_count(tables, key).fetch_add(1);
-    auto put = tables.flows.put(encode(key), flow, PutMode::insert);
-    if (!put) flow_count(tables, key).fetch_sub(1);
-    return put;
-}
-
-/// false: was not there.
-Result<bool> erase(const Tables& tables, const FlowKey& key) {
-    auto erased = tables.flows.erase(encode(key));
-    if (erased && *erased) flow_count(tables, key).fetch_sub(1);
-    return erased;
-}
-
-contract::flow new_flow(const Target& target) {
-    contract::flow flow{};
-    flow.target = encode(target.kind);
-    flow.state = contract::FLOW_ESTABLISHED;
-    return flow;
+FlowFacts new_flow(const Target& target) {
+    FlowFacts facts;
+    facts.target = static_cast<std::uint16_t>(encode(target.kind));
+    return facts;
 }
 
 /// With the line, where there is one.
@@ -92,20 +70,15 @@ Status check_absent(const Instance& instance, std::span<const FlowLine> flows, c
         if (!found) return fail(found.error());
         if (*found || !seen.insert(flows[i].key).second) return fail(located(flows[i], taken(flows, i), source));
     }
-    const auto present = count_flows(instance);
-    if (!present) return fail(present.error());
-    const std::size_t capacity = instance.tables().flows.capacity();
-    if (*present + flows.size() <= capacity) return {};
-    return fail(ErrorKind::full, fmt::format("table \"flows\" holds {} entries and {} are there: no room for {}",
-                                             capacity, *present, flows.size()));
+    return {};
 }
 
-using ErasedFlows = std::vector<std::pair<FlowKey, contract::flow>>;
+using ErasedFlows = std::vector<FlowTable::Item>;
 
 /// Puts back what a deletion that broke off had erased. What another process has claimed meanwhile is that one's.
 void put_back(const Tables& tables, const ErasedFlows& erased) {
-    for (const auto& [key, flow] : erased) {
-        [[maybe_unused]] const Status best_effort = insert(tables, key, flow);
+    for (const auto& [key, facts] : erased) {
+        [[maybe_unused]] const auto best_effort = tables.flows.claim(key, facts);
     }
 }
 
@@ -123,13 +96,19 @@ Status check_present(const Tables& tables, std::span<const FlowLine> flows, cons
 }
 
 Status erase_one(const Tables& tables, const FlowLine& flow, ErasedFlows& erased, const std::string& source) {
-    const auto value = tables.flows.find(encode(flow.key));
-    if (!value) return fail(value.error());
-    const auto gone = erase(tables, flow.key);
+    FlowTable::Item item{encode(flow.key), {}};
+    const auto gone = tables.flows.erase(item.key, {}, &item.facts);
     if (!gone) return fail(gone.error());
-    if (!*gone || !*value) return fail(located(flow, missing(flow.key), source));
-    erased.emplace_back(flow.key, **value);
+    if (!*gone) return fail(located(flow, missing(flow.key), source));
+    erased.push_back(item);
     return {};
+}
+
+/// What add_flows() had inserted before it failed.
+void take_back(const Tables& tables, std::span<const FlowLine> flows) {
+    for (const auto& flow : flows) {
+        [[maybe_unused]] const auto best_effort = tables.flows.erase(encode(flow.key));
+    }
 }
 
 using OperatorFlows = std::map<FlowKey, Target>;
@@ -151,6 +130,57 @@ Status guard_flows(const Instance& instance, const std::optional<Safeguard>& saf
     return check_operators(*before, after, operator_paths(*safeguard));
 }
 
+using Choice = std::function<bool(const contract::flow_key& key, const FlowFacts& facts)>;
+
+/// The operators' flows that would go.
+std::vector<FlowLine> operators_of(const Instance& instance, const std::optional<Safeguard>& safeguard,
+                                   const Choice& choice) {
+    std::vector<FlowLine> lines;
+    for (const auto& [local, remote] : safeguard.value_or(Safeguard{}).operators) {
+        const FlowKey key{Proto::tcp, local, remote};
+        const auto facts = instance.tables().flows.find(encode(key));
+        if (facts && *facts && choice(encode(key), **facts)) lines.push_back({0, key, {}});
+    }
+    return lines;
+}
+
+Result<std::size_t> erase_where(Instance& instance, const Choice& choice, bool dry_run,
+                                const std::optional<Safeguard>& safeguard) {
+    const auto take_from = [](OperatorFlows& after, const FlowLine& flow) { after.erase(flow.key); };
+    const auto operators = operators_of(instance, safeguard, choice);
+    if (auto safe = guard_flows(instance, safeguard, operators, take_from); !safe) return fail(std::move(safe.error()));
+    const FlowTable& flows = instance.tables().flows;
+    std::size_t count = 0;
+    Status erased;
+    const auto walked = flows.for_each([&](const FlowTable::Found& flow) {
+        if (!choice(flow.key, flow.facts)) return true;
+        if (dry_run) return ++count > 0;
+        const auto gone = flows.erase(flow.key, [&](const FlowFacts& facts) { return choice(flow.key, facts); });
+        if (!gone) erased = fail(gone.error());
+        if (gone && *gone) ++count;
+        return erased.has_value();
+    });
+    if (!walked) return fail(walked.error());
+    if (!erased) return fail(erased.error());
+    return count;
+}
+
+/// None: it does not age.
+std::optional<std::chrono::seconds> limit_of(const IdleLimits& limits, const contract::flow_key& key,
+                                             const FlowFacts& facts) {
+    switch (facts.state) {
+        case contract::FLOW_ESTABLISHED:
+            return key.proto == contract::PROTO_TCP ? limits.tcp : limits.udp;
+        case contract::FLOW_TIME_WAIT:
+        case contract::FLOW_QUARANTINE:
+            return limits.time_wait;
+        case contract::FLOW_LEASED:
+        case contract::FLOW_IN_USE:
+            break;
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 Status add_flows(Instance& instance, std::span<const FlowLine> flows, const FlowOptions& options) {
@@ -160,15 +190,19 @@ Status add_flows(Instance& instance, std::span<const FlowLine> flows, const Flow
     if (auto safe = guard_flows(instance, options.safeguard, flows, add_to); !safe) return safe;
     if (options.dry_run) return check_absent(instance, flows, options.source);
     const Tables& tables = instance.tables();
-    for (std::size_t i = 0; i < flows.size(); ++i) {
-        auto added = insert(tables, flows[i].key, new_flow(flows[i].target));
-        if (!added) {
-            const Error error = added.error().kind() == ErrorKind::in_use ? taken(flows, i) : added.error();
-            for (const auto& undo : flows.first(i))
-                [[maybe_unused]] const auto best_effort = erase(tables, undo.key);
-            return fail(located(flows[i], error, options.source));
+    std::vector<FlowTable::Item> items;
+    for (std::size_t done = 0; done < flows.size(); done += items.size()) {
+        items.clear();
+        for (const auto& flow : flows.subspan(done, std::min(progress_step, flows.size() - done)))
+            items.push_back({encode(flow.key), new_flow(flow.target)});
+        std::size_t inserted = 0;
+        const Status all = tables.flows.claim_all(items, inserted);
+        if (!all || inserted < items.size()) {
+            const std::size_t failed = done + inserted;
+            take_back(tables, flows.first(failed));
+            return fail(located(flows[failed], all ? taken(flows, failed) : all.error(), options.source));
         }
-        report(options, i + 1, flows.size());
+        report(options, done + inserted, flows.size());
     }
     instance.keep();
     return {};
@@ -207,32 +241,25 @@ Status delete_flow(Instance& instance, const FlowKey& key, bool dry_run) {
 }
 
 Result<std::size_t> flush_flows(Instance& instance, bool dry_run, const std::optional<Safeguard>& safeguard) {
-    std::vector<FlowLine> operators;
-    for (const auto& [local, remote] : safeguard.value_or(Safeguard{}).operators)
-        operators.push_back({0, {Proto::tcp, local, remote}, {}});
-    const auto take_from = [](OperatorFlows& after, const FlowLine& flow) { after.erase(flow.key); };
-    if (auto safe = guard_flows(instance, safeguard, operators, take_from); !safe) return fail(std::move(safe.error()));
-    if (dry_run) return count_flows(instance);
-    const Tables& tables = instance.tables();
-    std::vector<FlowKey> keys;
-    const auto walked = tables.flows.for_each([&](const contract::flow_key& key, const contract::flow&) {
-        keys.push_back(decode(key));
-        return true;
-    });
-    if (!walked) return fail(walked.error());
-    std::size_t count = 0;
-    for (const auto& key : keys) {
-        const auto gone = erase(tables, key);
-        if (!gone) return fail(gone.error());
-        if (*gone) ++count;
-    }
-    return count;
+    const auto each = [](const contract::flow_key&, const FlowFacts&) { return true; };
+    return erase_where(instance, each, dry_run, safeguard);
+}
+
+Result<std::size_t> expire_flows(Instance& instance, const IdleLimits& limits, bool dry_run,
+                                 const std::optional<Safeguard>& safeguard) {
+    const std::uint64_t now = coarse_now_ns();
+    const auto is_idle = [&](const contract::flow_key& key, const FlowFacts& facts) {
+        const auto limit = limit_of(limits, key, facts);
+        const std::chrono::nanoseconds idle(now > facts.touched_ns ? now - facts.touched_ns : 0);
+        return limit && *limit != std::chrono::seconds(0) && idle > *limit;
+    };
+    return erase_where(instance, is_idle, dry_run, safeguard);
 }
 
 Status for_each_flow(const Instance& instance, const std::function<bool(const Flow&)>& each) {
     Status decoded;
-    auto walked = instance.tables().flows.for_each([&](const contract::flow_key& key, const contract::flow& value) {
-        const auto flow = decode(key, value);
+    auto walked = instance.tables().flows.for_each([&](const FlowTable::Found& found) {
+        const auto flow = decode(found.key, found.facts);
         if (flow) return each(*flow);
         decoded = fail(flow.error());
         return false;
@@ -240,14 +267,8 @@ Status for_each_flow(const Instance& instance, const std::function<bool(const Fl
     return decoded ? walked : decoded;
 }
 
-Result<std::size_t> count_flows(const Instance& instance) {
-    std::size_t count = 0;
-    const auto walked = instance.tables().flows.for_each([&](const contract::flow_key&, const contract::flow&) {
-        ++count;
-        return true;
-    });
-    if (!walked) return fail(walked.error());
-    return count;
+std::size_t count_flows(const Instance& instance) {
+    return instance.tables().flows.size();
 }
 
 }  // namespace xdemux

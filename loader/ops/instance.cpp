@@ -157,20 +157,29 @@ Result<contract::settings> new_settings(const InstanceOptions& options) {
     settings.rejects_per_second = default_rejects_per_second;
     settings.hash_key = *hash_key;
     settings.scan_slots = *slots;
+    if (auto made = make_flow_settings(options.flows, settings); !made) return fail(made.error());
     return settings;
 }
 
 Result<TableSizes> table_sizes(const InstanceOptions& options, const contract::settings& settings) {
-    for (const auto& [what, size] : {std::pair{"flows", options.flows}, std::pair{"listeners", options.listeners}}) {
-        if (size >= 1 && size <= largest_table / 4) continue;
-        return fail(ErrorKind::usage,
-                    fmt::format("a table of {} {} is not possible; 1 to {} are", size, what, largest_table / 4));
-    }
+    if (options.listeners < 1 || options.listeners > largest_table / 4)
+        return fail(ErrorKind::usage, fmt::format("a table of {} listeners is not possible; 1 to {} are",
+                                                  options.listeners, largest_table / 4));
+    const std::uint32_t places = settings.flow_lines * contract::FLOW_LINE_PLACES;
     const std::uint32_t derived = std::max(smallest_listen_table, options.listeners * 4);
     return TableSizes{
-        {"flows", options.flows},   {"listeners", options.listeners},  {"listener_counts", options.listeners + 1},
-        {"listen_addrs", derived},  {"listen_prefixes", derived},      {"guards", options.listeners + 1},
-        {"guard_sources", derived}, {"scanners", settings.scan_slots},
+        {"flow_lines4", settings.flow_lines},
+        {"flow_lines6", settings.flow_lines},
+        {"flows4", places},
+        {"flows6", places},
+        {"flow_carries", places / 4},
+        {"listeners", options.listeners},
+        {"listener_counts", options.listeners + 1},
+        {"listen_addrs", derived},
+        {"listen_prefixes", derived},
+        {"guards", options.listeners + 1},
+        {"guard_sources", derived},
+        {"scanners", settings.scan_slots},
     };
 }
 
@@ -244,7 +253,7 @@ Status Instance::load_tables() {
     const auto settings = read_settings(pins_);
     if (!settings) return fail(settings.error());
     if (auto ours = check_netns(name(), *settings); !ours) return ours;
-    auto tables = Tables::open(pins_);
+    auto tables = Tables::open(pins_, *settings);
     if (!tables) return fail(tables.error());
     settings_ = *settings;
     tables_ = std::make_unique<Tables>(std::move(*tables));

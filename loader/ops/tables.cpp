@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <string>
 #include <utility>
+#include <vector>
 
+#include <fmt/format.h>
+
+#include <xdemux/kernel/lock.h>
 #include <xdemux/ops/tables.h>
 
 namespace xdemux {
@@ -35,9 +40,22 @@ class Opener {
     Status status_;
 };
 
+Result<FlowTable> open_flows(const PinDirectory& pins, const contract::settings& settings, contract::port_slot* slots) {
+    std::vector<MapHandle> maps;
+    for (const auto* name : {"flow_lines4", "flows4", "flow_lines6", "flows6", "flow_carries", "flow_writers"}) {
+        auto handle = MapHandle::open(pins.path_of(name), name);
+        if (!handle) return fail(std::move(handle.error()));
+        maps.push_back(std::move(*handle));
+    }
+    const std::string writers = fmt::format("{}/{}.flows.lock", InstanceLock::default_directory, pins.instance());
+    return FlowTable::open({std::move(maps[0]), std::move(maps[1]), std::move(maps[2]), std::move(maps[3]),
+                            std::move(maps[4]), std::move(maps[5])},
+                           settings, slots, writers);
+}
+
 }  // namespace
 
-Result<Tables> Tables::open(const PinDirectory& pins) {
+Result<Tables> Tables::open(const PinDirectory& pins, const contract::settings& settings) {
     std::optional<MappedArray<contract::port_slot>> port_slots;
     std::optional<Map<std::uint32_t, contract::listener>> listeners;
     std::optional<Map<std::uint32_t, contract::journal>> journal;
@@ -46,7 +64,6 @@ Result<Tables> Tables::open(const PinDirectory& pins) {
     std::optional<Map<std::uint32_t, contract::guard>> guards;
     std::optional<Map<contract::guard_source, contract::guard_admits>> guard_sources;
     std::optional<Map<contract::guard_client, contract::guard_rate>> guard_rates;
-    std::optional<Map<contract::flow_key, contract::flow>> flows;
     std::optional<Map<std::uint32_t, contract::local_hot>> local_hot;
     std::optional<Map<contract::local_route, contract::local_entry>> local_routes;
     std::optional<CounterMap<contract::traffic>> port_counters;
@@ -63,7 +80,6 @@ Result<Tables> Tables::open(const PinDirectory& pins) {
     opener.open(guards, "guards");
     opener.open(guard_sources, "guard_sources");
     opener.open(guard_rates, "guard_rates");
-    opener.open(flows, "flows");
     opener.open(local_hot, "local_hot");
     opener.open(local_routes, "local_routes");
     opener.open(port_counters, "port_counters");
@@ -71,11 +87,13 @@ Result<Tables> Tables::open(const PinDirectory& pins) {
     opener.open(listener_counts, "listener_counts");
     opener.open(reason_counters, "reason_counters");
     if (!opener.status()) return fail(opener.status().error());
-    return Tables{std::move(*port_slots),    std::move(*listeners),       std::move(*journal),
-                  std::move(*listen_addrs),  std::move(*listen_prefixes), std::move(*guards),
-                  std::move(*guard_sources), std::move(*guard_rates),     std::move(*flows),
-                  std::move(*local_hot),     std::move(*local_routes),    std::move(*port_counters),
-                  std::move(*port_drops),    std::move(*listener_counts), std::move(*reason_counters)};
+    auto flows = open_flows(pins, settings, &(*port_slots)[0]);
+    if (!flows) return fail(std::move(flows.error()));
+    return Tables{std::move(*port_slots),      std::move(*listeners),       std::move(*journal),
+                  std::move(*listen_addrs),    std::move(*listen_prefixes), std::move(*guards),
+                  std::move(*guard_sources),   std::move(*guard_rates),     std::move(*local_hot),
+                  std::move(*local_routes),    std::move(*port_counters),   std::move(*port_drops),
+                  std::move(*listener_counts), std::move(*reason_counters), std::move(*flows)};
 }
 
 }  // namespace xdemux

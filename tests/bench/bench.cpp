@@ -56,7 +56,8 @@ std::vector<Line> run_scenario(Timer& timer, const Scenario& scenario, const Eff
                                const std::function<void(std::string_view)>& step) {
     test::Testbed::get().set_forwarding(scenario.forwards);
     Subject subject(scenario.settings, scenario.flow_capacity);
-    const Yardsticks yardsticks;
+    Yardsticks yardsticks(static_cast<std::uint32_t>(scenario.hashed.size()));
+    if (!scenario.hashed.empty()) yardsticks.add_flows(scenario.hashed);
     const auto program_of = [&](const Row& row) {
         return row.yardstick == Yardstick::none ? subject.fd() : yardsticks.fd(row.yardstick);
     };

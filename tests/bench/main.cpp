@@ -31,7 +31,7 @@ constexpr int skipped = 77;   // SKIP_RETURN_CODE in CMakeLists.txt
 struct Options {
     Effort effort;
     FloodEffort flood_effort;
-    bool json = false, verbose = false, quick = false, flood = false;
+    bool json = false, verbose = false, quick = false, flood = false, flows = false;
 };
 
 Options parse(CLI::App& app, int argc, char** argv) {
@@ -43,6 +43,7 @@ Options parse(CLI::App& app, int argc, char** argv) {
     app.add_flag("--quick", options.quick, "few and short rounds: a check rather than a measurement");
     app.add_flag("--verbose", options.verbose, "with the baseline, and the difference of the fastest rounds");
     app.add_flag("--flood", options.flood, "a flood of closed ports on a veth, with and without xdemux, instead");
+    app.add_flag("--flows", options.flows, "the flow table with up to 8 million flows instead, beside a BPF hash map");
     app.parse(argc, argv);
     if (app.count("--rounds") != 0) options.flood_effort.rounds = options.effort.rounds;
     if (options.quick) {
@@ -89,7 +90,8 @@ std::string measure(const Options& options) {
     if (options.flood) return measure_flood(options);
     const std::uint32_t ifindex = test::Testbed::get().ifindex();
     Timer timer(ifindex);
-    const std::vector<Line> lines = run(timer, scenarios(ifindex), options.effort, show_progress);
+    const std::vector<Line> lines =
+        run(timer, options.flows ? flow_scenarios() : scenarios(ifindex), options.effort, show_progress);
     hide_progress();
     return options.json ? render_json(lines) : render_table(lines, options.verbose);
 }

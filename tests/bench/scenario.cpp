@@ -136,21 +136,34 @@ Scenario guarded() {
     return scenario;
 }
 
-/// Packets from random ones of `count` peers that have a flow, and from as many that have none.
-Scenario flows(const std::string& count_name, std::uint32_t count) {
-    const mix_peers known{0, count, 0, 0}, strangers{count, count, 0, 0};
+struct FlowGoals {
+    std::optional<double> hit, miss;
+};
+
+/// Packets from random ones of `count` peers that have a flow, and from as many that have none, in a table made for
+/// `capacity` flows. The same of a hash map, in the same rounds.
+Scenario flows(const std::string& name, std::uint32_t count, std::uint32_t capacity, bool ipv6,
+               const FlowGoals& goals) {
+    const mix_peers known{0, count, ipv6 ? 1U : 0U, 0}, strangers{count, count, ipv6 ? 1U : 0U, 0};
     Scenario scenario;
     scenario.settings = enforce(VERDICT_DROP, true);
-    scenario.flow_capacity = count;
+    scenario.flow_capacity = capacity;
     scenario.fill = [known](Subject& subject) {
         subject.add_wildcard({PROTO_TCP, 443});
         subject.add_flows(PROTO_TCP, 443, known);
     };
-    const Packet packet = data4(peer_port, 443);
-    scenario.rows = {
-        {"flow hit, " + count_name + " flows", {packet}, REASON_FLOW, VERDICT_PASS, {}, known},
-        {"flow miss, " + count_name + " flows", {packet}, REASON_LISTENER_WILDCARD, VERDICT_PASS, {}, strangers},
+    scenario.hashed = Subject::flow_keys(PROTO_TCP, 443, known);
+    const Packet packet = ipv6 ? tcp6(peer_port, 443) : data4(peer_port, 443);
+    const std::string what = ", " + name + (ipv6 ? " IPv6 flows" : " flows");
+    const auto yardstick = [&](const char* row, const mix_peers& peers) {
+        scenario.rows.push_back(
+            {row + what, {packet}, REASON_UNDECIDED, VERDICT_PASS, {}, peers, Yardstick::hash_flows});
     };
+    scenario.rows.push_back({"flow hit" + what, {packet}, REASON_FLOW, VERDICT_PASS, goals.hit, known});
+    yardstick("yardstick: BPF hash map, hit", known);
+    scenario.rows.push_back(
+        {"flow miss" + what, {packet}, REASON_LISTENER_WILDCARD, VERDICT_PASS, goals.miss, strangers});
+    yardstick("yardstick: BPF hash map, miss", strangers);
     return scenario;
 }
 
@@ -197,6 +210,7 @@ settings enforce(verdict closed, bool host) {
     settings.trace_key = 0x5eed'0f'7e57;
     settings.hash_key = 0x5eed;
     settings.scan_slots = 4096;
+    test::set_flow_table(settings);
     return settings;
 }
 
@@ -207,12 +221,24 @@ std::vector<Scenario> scenarios(std::uint32_t ifindex) {
         listeners(ifindex),
         all_ports(),
         guarded(),
-        flows("1k", thousand_flows),
+        flows("1k", thousand_flows, thousand_flows, false, {15, 10}),
+        flows("1k", thousand_flows, thousand_flows, true, {{}, 10}),
         closed_by_table(),
         closed_by_kernel(false, 0),
         closed_by_kernel(true, 0),
         closed_by_kernel(false, hundred_thousand),
         closed_by_kernel(true, hundred_thousand),
+    };
+}
+
+std::vector<Scenario> flow_scenarios() {
+    constexpr std::uint32_t million = 1'000'000, most = 8'000'000;
+    // So that `million` flows take 95 % of the places that the table has.
+    constexpr std::uint32_t crowded = million / 95 * 75;
+    return {
+        flows("1M", million, million, false, {110, 50}), flows("1M", million, million, true, {170, 50}),
+        flows("1M (95 %)", million, crowded, false, {}), flows("1M (95 %)", million, crowded, true, {}),
+        flows("8M", most, most, false, {200, 120}),      flows("8M", most, most, true, {265, 120}),
     };
 }
 

@@ -36,7 +36,8 @@ struct Scenario {
     contract::settings settings{};
     bool forwards = false;  ///< the interface that the packets arrive on
     std::uint32_t flow_capacity = 0;
-    std::uint32_t crowd = 0;  ///< sockets of each protocol that the host has besides (crowd.h)
+    std::vector<contract::flow_key> hashed;  ///< the flows of Yardstick::hash_flows
+    std::uint32_t crowd = 0;                 ///< sockets of each protocol that the host has besides (crowd.h)
     std::function<void(Subject&)> fill;
     std::vector<Row> rows;
 };
@@ -46,6 +47,10 @@ contract::settings enforce(contract::verdict closed, bool host);
 
 /// `ifindex`: the device that packets arrive on. The host's sockets are those of host_ports.
 std::vector<Scenario> scenarios(std::uint32_t ifindex);
+
+/// The flow table and a hash map beside it, both families: at three quarters of the places with a thousand, a million
+/// and eight million flows, then at nineteen twentieths. Takes some 4 GB.
+std::vector<Scenario> flow_scenarios();
 
 /// Ports that sockets of the bench listen on, TCP and UDP, both families: closed ones are others.
 inline constexpr std::uint16_t host_ports[] = {22, 53};

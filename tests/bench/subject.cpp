@@ -29,8 +29,6 @@ using namespace contract;
 using test::ip_address;
 using test::IpAddress;
 
-constexpr std::uint32_t batch_size = 65536;
-
 [[noreturn]] void fail(const std::string& what, int error = errno) {
     throw std::runtime_error(what + ": " + std::strerror(error));
 }
@@ -74,18 +72,21 @@ void set_peer(flow_key& key, const mix_peer& peer) {
 
 }  // namespace
 
-Subject::Subject(const contract::settings& settings, std::uint32_t flow_capacity) : skeleton_(demux::open()) {
+Subject::Subject(const contract::settings& settings, std::uint32_t flow_capacity)
+    : settings_(settings), skeleton_(demux::open()) {
     if (skeleton_ == nullptr) fail("cannot open the skeleton");
-    skeleton_->rodata_settings->settings = settings;
-    if (flow_capacity != 0) bpf_map__set_max_entries(skeleton_->maps.flows, flow_capacity);
+    if (flow_capacity != 0) test::FlowMemory::resize(*skeleton_->obj, flow_capacity, settings_);
+    skeleton_->rodata_settings->settings = settings_;
     if (const int error = demux::load(skeleton_); error != 0) {
         demux::destroy(skeleton_);
         fail("cannot load the program", -error);
     }
+    flows_ = std::make_unique<test::FlowMemory>(*skeleton_->obj, settings_);
     set_local();
 }
 
 Subject::~Subject() {
+    flows_.reset();
     demux::destroy(skeleton_);
 }
 
@@ -178,19 +179,16 @@ void Subject::add_prefix(const Listener& listener, std::string_view prefix, std:
     });
 }
 
+std::vector<flow_key> Subject::flow_keys(proto proto, std::uint16_t local_port, const mix_peers& peers) {
+    std::vector<flow_key> keys(peers.count, key_of(proto, local_port, peers.ipv6 != 0));
+    for (std::uint32_t i = 0; i < peers.count; i++)
+        set_peer(keys[i], mix_peer_of(peers.first + i));
+    return keys;
+}
+
 void Subject::add_flows(proto proto, std::uint16_t local_port, const mix_peers& peers) {
-    contract::flow value{};
-    value.target = TARGET_PASS;
-    const std::vector<contract::flow> values(batch_size, value);
-    std::vector<flow_key> keys(batch_size, key_of(proto, local_port, peers.ipv6 != 0));
-    for (std::uint32_t done = 0; done < peers.count;) {
-        std::uint32_t count = std::min(batch_size, peers.count - done);
-        for (std::uint32_t i = 0; i < count; i++)
-            set_peer(keys[i], mix_peer_of(peers.first + done + i));
-        if (bpf_map_update_batch(bpf_map__fd(skeleton_->maps.flows), keys.data(), values.data(), &count, nullptr) != 0)
-            fail("cannot add flows");
-        done += count;
-    }
+    for (const flow_key& key : flow_keys(proto, local_port, peers))
+        flows_->put(key, {});
     change_slot(proto, local_port, [&](port_slot& slot) { slot.flows += peers.count; });
 }
 

@@ -5,11 +5,14 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string_view>
+#include <vector>
 
 #include <xdemux/contract.h>
 
 #include "mix.h"
+#include "support/flow_memory.h"
 
 struct demux;
 
@@ -42,6 +45,10 @@ class Subject {
     /// Flows that pass, from these peers to a port of the host's IPv4 or IPv6 address.
     void add_flows(contract::proto proto, std::uint16_t local_port, const mix_peers& peers);
 
+    /// The keys of those flows.
+    [[nodiscard]] static std::vector<contract::flow_key> flow_keys(contract::proto proto, std::uint16_t local_port,
+                                                                   const mix_peers& peers);
+
     /// Sum over the CPUs.
     [[nodiscard]] contract::reason_counter counted(contract::reason reason, contract::verdict verdict) const;
 
@@ -49,7 +56,9 @@ class Subject {
     void change_slot(contract::proto proto, std::uint16_t port, auto&& change);
     void set_local();
 
+    contract::settings settings_;
     demux* skeleton_ = nullptr;
+    std::unique_ptr<test::FlowMemory> flows_;
     std::map<std::uint32_t, contract::port_slot> slots_;  // those written
     std::uint32_t listeners_ = 0;
 };

@@ -1,20 +1,41 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "yardstick.h"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "yardstick.skel.h"
 
 namespace xdemux::bench {
+namespace {
 
-Yardsticks::Yardsticks() : skeleton_(yardstick::open_and_load()) {
-    if (skeleton_ == nullptr)
-        throw std::runtime_error(std::string("cannot load the yardsticks: ") + std::strerror(errno));
+[[noreturn]] void fail(const std::string& what, int error = errno) {
+    throw std::runtime_error(what + ": " + std::strerror(error));
+}
+
+}  // namespace
+
+Yardsticks::Yardsticks(std::uint32_t capacity) : skeleton_(yardstick::open()) {
+    if (skeleton_ == nullptr) fail("cannot open the yardsticks");
+    if (capacity != 0) bpf_map__set_max_entries(skeleton_->maps.hashed, capacity);
+    if (const int error = yardstick::load(skeleton_); error != 0) {
+        yardstick::destroy(skeleton_);
+        fail("cannot load the yardsticks", -error);
+    }
+}
+
+void Yardsticks::add_flows(std::span<const contract::flow_key> keys) {
+    const std::vector<std::array<__u64, 3>> nothing(keys.size());
+    auto count = static_cast<__u32>(keys.size());
+    if (bpf_map_update_batch(bpf_map__fd(skeleton_->maps.hashed), keys.data(), nothing.data(), &count, nullptr) != 0)
+        fail("cannot add flows");
 }
 
 Yardsticks::~Yardsticks() {
@@ -29,6 +50,8 @@ int Yardsticks::fd(Yardstick which) const {
             return bpf_program__fd(skeleton_->progs.tcp_lookup);
         case Yardstick::route_lookup:
             return bpf_program__fd(skeleton_->progs.route_lookup);
+        case Yardstick::hash_flows:
+            return bpf_program__fd(skeleton_->progs.hash_flows);
         case Yardstick::none:
             break;
     }

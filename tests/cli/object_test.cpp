@@ -33,7 +33,7 @@ TEST_F(Objects, AttachTellsPeopleModeAndMemoryAndPrintsNothing) {
     EXPECT_EQ(status["closed"], "drop");
     EXPECT_EQ(status["host"], true);
     EXPECT_EQ(status["netns"], nullptr);
-    EXPECT_EQ(status["contract"], 2);
+    EXPECT_EQ(status["contract"], 3);
     EXPECT_GT(status["memory_bytes"], 0);
     EXPECT_EQ(status["flow_capacity"], 1000);
     EXPECT_EQ(status["pending"], nullptr);
@@ -210,6 +210,21 @@ TEST_F(Objects, FlowsAreAddedListedFilteredAndFlushed) {
     EXPECT_EQ(expect_json("flow list", "flows").size(), 0);
 }
 
+TEST_F(Objects, FlowsThatWereIdleForLongExpire) {
+    attach("--flows 100");
+    expect_quiet("flow add tcp 192.0.2.1:443 198.51.100.7:50000");
+    expect_quiet("flow add udp [2001:db8::1]:53 [2001:db8::2]:5000");
+    EXPECT_EQ(xdemux("flow expire").err, "flows deleted: 0\n");
+    EXPECT_EQ(xdemux("flow expire --tcp 0 --udp 0").err, "flows deleted: 0\n");
+    const auto udp_is_idle = [&] {
+        return xdemux("flow expire --udp 1 --dry-run").err != "flows that would be deleted: 0\n";
+    };
+    ASSERT_TRUE(test::wait_until(udp_is_idle));
+    EXPECT_EQ(xdemux("flow expire --udp 1").err, "flows deleted: 1\n");
+    EXPECT_EQ(expect_json("flow list", "flows")[0]["proto"], "tcp");
+    expect_refused("flow expire --udp soon", 2, ".*--udp.*");
+}
+
 TEST_F(Objects, ABatchOfFlowsIsAllOrNothing) {
     std::string lines;
     for (int i = 0; i < 5000; ++i)
@@ -226,9 +241,13 @@ TEST_F(Objects, ABatchOfFlowsIsAllOrNothing) {
 
 TEST_F(Objects, AFullTableIsNamedWithItsSizeAndTheWayOut) {
     attach("--flows 4");
-    for (int i = 1; i <= 4; ++i)
-        expect_quiet(fmt::format("flow add udp 192.0.2.1:53 192.0.2.2:{}", i));
-    expect_refused("flow add udp 192.0.2.1:53 192.0.2.2:5", 8, ".*\"flows\".* 4 .*--flows.*");
+    std::string lines;
+    for (int i = 1; i <= 112; ++i)  // the smallest table's places
+        lines += fmt::format("udp 192.0.2.1:53 192.0.2.2:{}\n", i);
+    expect_quiet("flow add --batch -", {.input = lines});
+    expect_refused("flow add udp 192.0.2.1:53 192.0.2.2:500", 8,
+                   ".*flow table was made for 4 flows and has 112 IPv4 ones: it is full; .*--flows.*");
+    expect_quiet("flow add udp [2001:db8::1]:53 [2001:db8::2]:500");
 }
 
 TEST_F(Objects, TheTableShowsFlowsThenListenersThenTheHostsSockets) {

@@ -29,6 +29,7 @@ TEST_F(Usage, HelpIsThereAtEveryLevelAndGoesToStandardOutput) {
                               "flow del",
                               "flow list",
                               "flow flush",
+                              "flow expire",
                               "table",
                               "counter",
                               "counter list",

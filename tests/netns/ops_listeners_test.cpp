@@ -251,12 +251,10 @@ TEST_F(OpsFlows, a_hundred_thousand_are_added_found_and_flushed) {
     const auto added = add_flows(instance, lines, flow_options);
     ASSERT_TRUE(added) << added.error().message();
     EXPECT_EQ(last, lines.size());
-    EXPECT_EQ(count_flows(instance).value(), lines.size());
+    EXPECT_EQ(count_flows(instance), lines.size());
     EXPECT_EQ(instance.tables().port_slots[443].flows, lines.size());
-    EXPECT_THAT(failure(add_flow(instance, flow(100'000).key, {}), ErrorKind::full),
-                HasSubstr("table \"flows\" is full at 100000 entries"));
     EXPECT_EQ(flush_flows(instance).value(), lines.size());
-    EXPECT_EQ(count_flows(instance).value(), 0U);
+    EXPECT_EQ(count_flows(instance), 0U);
     EXPECT_EQ(instance.tables().port_slots[443].flows, 0U);
 }
 
@@ -267,12 +265,12 @@ TEST_F(OpsFlows, a_conflict_half_way_undoes_what_was_added) {
     options.source = "flows.txt";
     EXPECT_THAT(failure(add_flows(instance, flows(1000), options), ErrorKind::in_use),
                 ::testing::AllOf(HasSubstr("flows.txt:701: "), HasSubstr("already in use by a flow")));
-    EXPECT_EQ(count_flows(instance).value(), 1U);
+    EXPECT_EQ(count_flows(instance), 1U);
     EXPECT_EQ(instance.tables().port_slots[443].flows, 1U);
     options.dry_run = true;
     EXPECT_FALSE(add_flows(instance, flows(1000), options));
     EXPECT_TRUE(add_flows(instance, flows(700), options));
-    EXPECT_EQ(count_flows(instance).value(), 1U);
+    EXPECT_EQ(count_flows(instance), 1U);
 }
 
 TEST_F(OpsFlows, one_that_stands_twice_in_a_batch_is_refused) {
@@ -281,16 +279,16 @@ TEST_F(OpsFlows, one_that_stands_twice_in_a_batch_is_refused) {
     lines.push_back(lines[1]);
     lines.back().line = 4;
     EXPECT_THAT(failure(add_flows(instance, lines), ErrorKind::in_use), HasSubstr("line 2 has it already"));
-    EXPECT_EQ(count_flows(instance).value(), 0U);
+    EXPECT_EQ(count_flows(instance), 0U);
 }
 
 TEST_F(OpsFlows, deleting_takes_all_or_none) {
     auto instance = Instance::open_or_create(name_).value();
     ASSERT_TRUE(add_flows(instance, flows(10)));
     EXPECT_THAT(failure(delete_flows(instance, flows(11)), ErrorKind::not_found), HasSubstr("no flow tcp"));
-    EXPECT_EQ(count_flows(instance).value(), 10U);
+    EXPECT_EQ(count_flows(instance), 10U);
     ASSERT_TRUE(delete_flows(instance, flows(10)));
-    EXPECT_EQ(count_flows(instance).value(), 0U);
+    EXPECT_EQ(count_flows(instance), 0U);
     EXPECT_EQ(instance.tables().port_slots[443].flows, 0U);
 }
 

@@ -101,7 +101,7 @@ TEST_F(Icmp, ErrorsLeaveTheirFlowsCountersAlone) {
     add_flows(TARGET_PASS);
     expect(error4(sent4()), passes(REASON_ICMP_ERROR));
     EXPECT_EQ(program().flow(PROTO_TCP, host_ipv4, local_port, peer_ipv4, remote_port).packets, 0U);
-    EXPECT_EQ(program().flow(PROTO_TCP, host_ipv4, local_port, peer_ipv4, remote_port).last_seen_ns, 0U);
+    EXPECT_EQ(program().flow(PROTO_TCP, host_ipv4, local_port, peer_ipv4, remote_port).last_seen_ns(), 0U);
 }
 
 TEST_F(Icmp, ErrorsAboutOtherThingsPass) {

@@ -39,7 +39,7 @@ TEST_F(Trace, LeavesEveryCounterLimiterAndTableAlone) {
     program().add_wildcard({.proto = PROTO_TCP, .port = 81, .target = TARGET_REJECT, .id = 1}, FAMILY_DUAL);
     expect_traced(tcp4(22), passes(REASON_FLOW));
     EXPECT_EQ(program().flow(PROTO_TCP, host_ipv4, 22, peer_ipv4, peer_port).packets, 0U);
-    EXPECT_EQ(program().flow(PROTO_TCP, host_ipv4, 22, peer_ipv4, peer_port).last_seen_ns, 0U);
+    EXPECT_EQ(program().flow(PROTO_TCP, host_ipv4, 22, peer_ipv4, peer_port).last_seen_ns(), 0U);
     expect_traced(tcp4(80).syn(), passes(REASON_LISTENER_WILDCARD));
     expect_traced(tcp4(81).syn(), rejects(REASON_LISTENER_WILDCARD));
     expect_traced(tcp4(82).syn(), drops(REASON_CLOSED));

@@ -136,7 +136,7 @@ TEST(Encode, flows_and_rules_survive_the_way_there_and_back) {
         const FlowKey key{Proto::udp, SocketAddress::parse(ends, Proto::udp).value(),
                           SocketAddress::parse(ends, Proto::udp).value()};
         EXPECT_EQ(decode(encode(key)), key);
-        contract::flow flow{};
+        FlowFacts flow;
         flow.target = contract::TARGET_DROP;
         flow.state = contract::FLOW_TIME_WAIT;
         flow.packets = 3;

@@ -111,12 +111,30 @@ TEST(RenderFlows, TextTellsHowLongAgoAFlowWasSeen) {
     flows[0].last_seen_ns = 5'000'000'000;
     flows[1].key = {Proto::udp, address("[2001:db8::1]:53"), address("[2001:db8::2]:5353")};
     flows[1].state = "ESTAB";
-    const auto text = printed(
-        [&](const Sink& sink) { print_flows_text(flows, services, std::chrono::nanoseconds(8'900'000'000), sink); });
+    const auto text = printed([&](const Sink& sink) {
+        FlowText printer(services, std::chrono::nanoseconds(8'900'000'000), sink);
+        printer.add(flows[1]);
+        printer.add(flows[0]);
+        printer.end();
+    });
     EXPECT_EQ(text,
               "Netid  State  Local                 Remote              Target  Packets  Bytes  Last-seen\n"
               "tcp    ESTAB  192.0.2.1:https       198.51.100.7:50000  pass          3    180    3 s ago\n"
               "udp    ESTAB  [2001:db8::1]:domain  [2001:db8::2]:5353  pass          0      0      never\n");
+}
+
+TEST(RenderFlows, ManyFlowsArePrintedAsTheyCome) {
+    std::size_t lines = 0;
+    const Sink count = [&](std::string_view text) { lines += text.ends_with('\n') ? 1 : 0; };
+    FlowText printer(services, std::chrono::nanoseconds(0), count);
+    Flow flow;
+    flow.key = {Proto::tcp, address("192.0.2.1:443"), address("198.51.100.7:50000")};
+    for (std::size_t i = 0; i <= FlowPrinter::sorted_flows; ++i)
+        printer.add(flow);
+    EXPECT_EQ(lines, FlowPrinter::sorted_flows + 2) << "titles and all rows, before the last was known to be the last";
+    printer.add(flow);
+    printer.end();
+    EXPECT_EQ(lines, FlowPrinter::sorted_flows + 3);
 }
 
 TEST(RenderFlows, AFlowThatWasNeverSeenHasNoTime) {

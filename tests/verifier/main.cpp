@@ -64,6 +64,8 @@ void print_row(const contract::rules& rules, bool confirm) {
     chosen.confirm_by_ns = confirm ? 1 : 0;
     chosen.rejects_per_second = 1000;
     chosen.scan_slots = 4096;
+    chosen.flow_lines = 23;  // as the maps have
+    chosen.ordered_loads = 1;
     const Walked walked = walk(chosen);
     if (walked.instructions == 0) {
         std::fprintf(stderr, "cannot load the program: %s\n", std::strerror(errno));

@@ -26,7 +26,7 @@ namespace xdemux::contract
 #endif
 
 /* Raised when a layout below changes: tools refuse the tables of another version. */
-XDEMUX_CONSTANT(CONTRACT_VERSION, 2);
+XDEMUX_CONSTANT(CONTRACT_VERSION, 3);
 
 XDEMUX_CONSTANT(NAME_SIZE, 16); /* a name and its terminating zero */
 XDEMUX_CONSTANT(ADDR_SIZE, 16);
@@ -371,7 +371,7 @@ struct event {
 };
 XDEMUX_ASSERT_LAYOUT(struct event, 256);
 
-/* Map flows: an exact 4-tuple of one protocol. Local is the packet's destination. */
+/* An exact 4-tuple of one protocol. Local is the packet's destination. */
 struct flow_key {
 	__u8 local_addr[16];
 	__u8 remote_addr[16];
@@ -383,19 +383,99 @@ struct flow_key {
 };
 XDEMUX_ASSERT_LAYOUT(struct flow_key, 40);
 
+/* Of a flow. The last four are leases, which user space makes; the data path moves them on. */
 enum flow_state {
-	FLOW_ESTABLISHED = 0,
-	FLOW_TIME_WAIT = 1,
+	FLOW_ESTABLISHED = 0, /* added by hand, stays until it is deleted */
+	FLOW_TIME_WAIT = 1,   /* a FIN was seen */
+	FLOW_LEASED = 2,      /* handed out, no packet yet */
+	FLOW_IN_USE = 3,      /* a packet was seen */
+	FLOW_QUARANTINE = 4,  /* an RST was seen, or it was given back */
 };
 
-struct flow {
+/*
+ * The flow table: for each family an array of lines and one of entries, where FLOW_LINE_PLACES
+ * entries belong to a line, FLOW_SLOTS of them to each of its FLOW_WORDS words. How a flow is found
+ * in them, and in which order they are written, is told in <xdemux/flow_layout.h>.
+ *
+ * Maps flow_lines4 and flow_lines6, arrays, a cache line each.
+ */
+XDEMUX_CONSTANT(FLOW_WORDS, 7);
+XDEMUX_CONSTANT(FLOW_SLOTS, 8);
+XDEMUX_CONSTANT(FLOW_LINE_PLACES, 7 * 8);
+struct flow_line {
+	__u8 tags[7][8]; /* a byte of the flow's hash, never 0; 0: the place is free */
+	__u32 writer;	 /* who may write the line, 0: nobody does */
+	__u32 elsewhere; /* what lives in another word than its own: see flow_layout.h */
+};
+XDEMUX_ASSERT_LAYOUT(struct flow_line, 64);
+
+/*
+ * Maps flows4 and flows6, arrays by place. What `use`, `life` and `traffic` are made of:
+ *   use      enum flow_state << FLOW_STATE_SHIFT | target (enum target_kind)
+ *   life     enum proto << FLOW_PROTO_SHIFT | generation: how often the place was used
+ *   traffic  packets << FLOW_PACKETS_SHIFT | bytes, without what is in flow_carries
+ */
+XDEMUX_CONSTANT(FLOW_STATE_SHIFT, 12);
+XDEMUX_CONSTANT(FLOW_TARGET_MASK, 0x0fff);
+XDEMUX_CONSTANT(FLOW_PROTO_SHIFT, 15);
+XDEMUX_CONSTANT(FLOW_GENERATION_MASK, 0x7fff);
+XDEMUX_CONSTANT(FLOW_PACKETS_SHIFT, 40);
+XDEMUX_CONSTANT(FLOW_SEEN_SHIFT, 26); /* last_seen counts 2^26 ns of CLOCK_MONOTONIC_COARSE */
+struct flow_ipv4 {
+	__u8 local_addr[4];
+	__u8 remote_addr[4];
+	__u16 local_port;
+	__u16 remote_port;
+	__u16 use;
+	__u16 life;
+	__u64 traffic;
+	__u32 last_seen;
+	__u32 owner; /* of a lease: whoever made it says */
+};
+XDEMUX_ASSERT_LAYOUT(struct flow_ipv4, 32);
+
+struct flow_ipv6 {
+	__u8 local_addr[16];
+	__u8 remote_addr[16];
+	__u16 local_port;
+	__u16 remote_port;
+	__u16 use;
+	__u16 life;
+	__u64 traffic;
+	__u32 last_seen;
+	__u32 owner;
+	__u64 zero;
+};
+XDEMUX_ASSERT_LAYOUT(struct flow_ipv6, 64);
+
+/* Map flow_carries, hash: what no longer fits into `traffic`. The data path adds, user space reads
+ * and erases. */
+struct flow_carry_key {
+	__u32 place;
+	__u16 life;
+	__u16 family; /* enum family */
+};
+XDEMUX_ASSERT_LAYOUT(struct flow_carry_key, 8);
+
+struct flow_carry {
 	__u64 packets;
 	__u64 bytes;
-	__u64 last_seen_ns; /* coarse; 0: never */
-	enum target_kind target;
-	enum flow_state state;
 };
-XDEMUX_ASSERT_LAYOUT(struct flow, 32);
+XDEMUX_ASSERT_LAYOUT(struct flow_carry, 16);
+
+/*
+ * Map flow_writers, array: the processes that write to the flow table. `writer` of a line is
+ * incarnation << FLOW_WRITER_SHIFT | index, or FLOW_WRITER_DATA_PATH.
+ */
+XDEMUX_CONSTANT(FLOW_WRITERS, 1024);
+XDEMUX_CONSTANT(FLOW_WRITER_SHIFT, 10);
+XDEMUX_CONSTANT(FLOW_WRITER_DATA_PATH, 0x80000000);
+XDEMUX_CONSTANT(FLOW_INCARNATION_MASK, 0x1fffff);
+struct flow_writer {
+	__u32 incarnation; /* counts who had this index, from 1 */
+	__u32 pid;	   /* for messages */
+};
+XDEMUX_ASSERT_LAYOUT(struct flow_writer, 8);
 
 /*
  * Map local_hot, array of one: the first few local addresses in one cache line, the rest is asked
@@ -486,6 +566,13 @@ struct forwarding {
 };
 XDEMUX_ASSERT_LAYOUT(struct forwarding, 16);
 
+/* Random, so that nobody outside can aim at a place of the flow table. */
+struct flow_seeds {
+	__u64 mix; /* odd */
+	__u32 words[10];
+};
+XDEMUX_ASSERT_LAYOUT(struct flow_seeds, 48);
+
 /* What decides: one set of rules. */
 struct rules {
 	enum mode mode;
@@ -509,9 +596,12 @@ struct settings {
 	__u64 rejects_per_second; /* per CPU */
 	__u64 hash_key;		  /* random: nobody outside can aim at a slot of scanners */
 	__u32 scan_slots;	  /* of map scanners, a power of two; 0: scans are not recorded */
-	__u32 zero;
+	__u32 flow_lines;	  /* of each family's flow table, a prime; 0: there is none */
+	struct flow_seeds flow_seeds;
+	__u32 flow_capacity; /* flows of each family that were asked for */
+	__u32 ordered_loads; /* 1: this machine makes loads in order (x86, s390) */
 };
-XDEMUX_ASSERT_LAYOUT(struct settings, 80);
+XDEMUX_ASSERT_LAYOUT(struct settings, 136);
 
 /*
  * What explain reads: metadata in front of the frame under BPF_PROG_TEST_RUN. Frames from a driver

@@ -109,10 +109,12 @@ Program::Program(const contract::settings& settings) : settings_(settings), skel
         demux::destroy(skeleton_);
         fail("cannot load the program", -error);
     }
+    flows_ = std::make_unique<FlowMemory>(*skeleton_->obj, settings_);
     clear();
 }
 
 Program::~Program() {
+    flows_.reset();
     demux::destroy(skeleton_);
 }
 
@@ -133,7 +135,8 @@ void Program::clear() {
     slots_.clear();
     erase_all<listen_addr>(skeleton_->maps.listen_addrs);
     erase_all<listen_prefix>(skeleton_->maps.listen_prefixes);
-    erase_all<flow_key>(skeleton_->maps.flows);
+    flows_->clear();
+    erase_all<flow_carry_key>(skeleton_->maps.flow_carries);
     erase_all<local_route>(skeleton_->maps.local_routes);
     erase_all<fragment_key>(skeleton_->maps.fragments);
     clear_guards();
@@ -281,9 +284,9 @@ void Program::add_prefix(const Entry& entry, std::string_view prefix, std::uint3
 
 void Program::add_flow(proto proto, std::string_view local, std::uint16_t local_port, std::string_view remote,
                        std::uint16_t remote_port, target_kind target) {
-    contract::flow value{};
-    value.target = target;
-    put(skeleton_->maps.flows, key_of(proto, local, local_port, remote, remote_port), value);
+    FlowFacts facts;
+    facts.target = static_cast<std::uint16_t>(target);
+    flows_->put(key_of(proto, local, local_port, remote, remote_port), facts);
     change_slot(proto, local_port, [](port_slot& slot) { slot.flows++; });
 }
 
@@ -352,12 +355,12 @@ void Program::zero_ports(const bpf_map* map) {
     }
 }
 
-contract::flow Program::flow(proto proto, std::string_view local, std::uint16_t local_port, std::string_view remote,
-                             std::uint16_t remote_port) const {
+FlowFacts Program::flow(proto proto, std::string_view local, std::uint16_t local_port, std::string_view remote,
+                        std::uint16_t remote_port) const {
     const flow_key key = key_of(proto, local, local_port, remote, remote_port);
-    contract::flow value{};
-    if (bpf_map_lookup_elem(fd_of(skeleton_->maps.flows), &key, &value) != 0) fail("no such flow");
-    return value;
+    const auto found = flows_->store(key.family).find(key);
+    if (!found) throw std::runtime_error("no such flow");
+    return found->facts;
 }
 
 std::size_t Program::remembered_fragments() const {

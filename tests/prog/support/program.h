@@ -16,6 +16,7 @@
 
 #include <xdemux/contract.h>
 
+#include "support/flow_memory.h"
 #include "support/packet_builder.h"
 
 struct demux;
@@ -104,8 +105,8 @@ class Program {
     PortCounts all_ports() const;
     PortCounts all_drops() const;
     contract::traffic listener(std::uint32_t id) const;
-    contract::flow flow(contract::proto proto, std::string_view local, std::uint16_t local_port,
-                        std::string_view remote, std::uint16_t remote_port) const;
+    FlowFacts flow(contract::proto proto, std::string_view local, std::uint16_t local_port, std::string_view remote,
+                   std::uint16_t remote_port) const;
     std::size_t remembered_fragments() const;
     /// How many sources have used up some of a rate.
     std::size_t rated_sources() const;
@@ -146,6 +147,7 @@ class Program {
 
     contract::settings settings_;
     demux* skeleton_ = nullptr;
+    std::unique_ptr<FlowMemory> flows_;
     std::map<std::uint32_t, contract::port_slot> slots_;  // those written
     std::set<std::uint32_t> guarded_;                     // listeners with a guard
     std::uint64_t serials_ = 0;                           // of guards, given out

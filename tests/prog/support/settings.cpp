@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The settings that the cases start from.
+#include "support/flow_memory.h"
 #include "support/program.h"
 
 namespace xdemux::test {
@@ -18,6 +19,7 @@ contract::settings base(mode mode, verdict closed, bool host) {
     settings.trace_key = 0x5eed'0f'7e57;
     settings.hash_key = 0x9d5c'0fb1'5eed'1235;
     settings.scan_slots = 4096;  // as the map has
+    set_flow_table(settings);
     return settings;
 }
 

@@ -7,6 +7,7 @@
 
 #include <xdemux/base/error.h>
 #include <xdemux/contract.h>
+#include <xdemux/kernel/flow_store.h>
 #include <xdemux/policy/flow.h>
 #include <xdemux/policy/guard.h>
 #include <xdemux/policy/listener.h>
@@ -54,7 +55,7 @@ Slot decode(const contract::port_slot& slot);
 contract::flow_key encode(const FlowKey& key);
 FlowKey decode(const contract::flow_key& key);
 /// ErrorKind::failed where it makes no sense.
-Result<Flow> decode(const contract::flow_key& key, const contract::flow& flow);
+Result<Flow> decode(const contract::flow_key& key, const FlowFacts& facts);
 
 contract::local_route encode_local(const Prefix& prefix);
 Prefix decode(const contract::local_route& route);

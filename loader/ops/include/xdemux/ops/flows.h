@@ -3,6 +3,7 @@
 // processes and the data path, so a 4-tuple is claimed once.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -41,11 +42,23 @@ Status delete_flow(Instance& instance, const FlowKey& key, bool dry_run = false)
 Result<std::size_t> flush_flows(Instance& instance, bool dry_run = false,
                                 const std::optional<Safeguard>& safeguard = {});
 
+/// How long flows may be idle; zero: for ever.
+struct IdleLimits {
+    std::chrono::seconds tcp{7440};      ///< 2 hours 4 minutes (RFC 5382, REQ-5)
+    std::chrono::seconds udp{300};       ///< 5 minutes (RFC 4787, REQ-5)
+    std::chrono::seconds time_wait{60};  ///< in TIME-WAIT or QUARANTINE; as Linux
+};
+
+/// Erases the flows that have been idle for longer, since their last packet or, where none came, since they were added.
+/// A lease that was never or is still in use is its owner's. Returns how many. ErrorKind::refused (the safeguard).
+Result<std::size_t> expire_flows(Instance& instance, const IdleLimits& limits, bool dry_run = false,
+                                 const std::optional<Safeguard>& safeguard = {});
+
 /// Calls `each` for every flow, in no order, while others may change the table: one that is there all the time is seen
 /// once. `each` returns whether to go on.
 Status for_each_flow(const Instance& instance, const std::function<bool(const Flow&)>& each);
 
-/// How many there are; walks the table.
-Result<std::size_t> count_flows(const Instance& instance);
+/// How many there are.
+std::size_t count_flows(const Instance& instance);
 
 }  // namespace xdemux

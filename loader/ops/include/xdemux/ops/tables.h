@@ -7,6 +7,7 @@
 
 #include <xdemux/base/error.h>
 #include <xdemux/contract.h>
+#include <xdemux/kernel/flow_table.h>
 #include <xdemux/kernel/map.h>
 #include <xdemux/kernel/pins.h>
 
@@ -21,15 +22,15 @@ struct Tables {
     Map<std::uint32_t, contract::guard> guards;
     Map<contract::guard_source, contract::guard_admits> guard_sources;
     Map<contract::guard_client, contract::guard_rate> guard_rates;
-    Map<contract::flow_key, contract::flow> flows;
     Map<std::uint32_t, contract::local_hot> local_hot;
     Map<contract::local_route, contract::local_entry> local_routes;
     CounterMap<contract::traffic> port_counters;
     CounterMap<contract::traffic> port_drops;
     CounterMap<contract::traffic> listener_counts;
     CounterMap<contract::reason_counter> reason_counters;
+    FlowTable flows;
 
-    static Result<Tables> open(const PinDirectory& pins);
+    static Result<Tables> open(const PinDirectory& pins, const contract::settings& settings);
 };
 
 }  // namespace xdemux

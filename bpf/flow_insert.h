@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Insert-if-absent from the data path: the steps of <xdemux/flow_layout.h> as user space takes
+ * them. It never waits: where somebody else writes the flow's line it answers so, and the caller
+ * decides. It puts flows into their own line alone; user space finds room in others too. No program
+ * that ships needs it yet.
+ */
+#ifndef XDEMUX_FLOW_INSERT_H
+#define XDEMUX_FLOW_INSERT_H
+
+#include "flow_table.h"
+
+enum flow_inserted {
+	FLOW_INSERTED = 0,
+	FLOW_PRESENT = 1,
+	FLOW_BUSY = 2,
+	FLOW_NO_ROOM = 3,
+};
+
+static __always_inline void write_once(void *word, __u64 value)
+{
+	*(volatile __u64 *)word = value;
+}
+
+/* The word of the line with room for the flow, its own first; FLOW_WORDS: there is none. */
+static __always_inline __u32 flow_word_with_room(const struct flow_line *at, __u32 own)
+{
+	__u32 word, i;
+
+	for (i = 0; i < FLOW_WORDS; i++) {
+		word = flow_word_after(own, i);
+		if (word >= FLOW_WORDS || flow_candidates(read_once(at->tags[word]), 0))
+			return word;
+	}
+	return FLOW_WORDS;
+}
+
+/* Steps 1 to 3. */
+static __always_inline void flow_write(struct flow_rest *rest, const struct packet *p, __u8 family,
+				       __u16 use, __u32 owner)
+{
+	__u64 *words = (__u64 *)rest;
+	__u64 life = ((words[0] >> 48) + 1) & FLOW_GENERATION_MASK;
+
+	write_once(&words[0], life << 48);
+	flow_fence();
+	if (family == FAMILY_IPV6) {
+		write_once(&words[-4], p->dst6[0]);
+		write_once(&words[-3], p->dst6[1]);
+		write_once(&words[-2], p->src6[0]);
+		write_once(&words[-1], p->src6[1]);
+	} else {
+		write_once(&words[-1], flow_addresses_ipv4(p));
+	}
+	write_once(&words[1], 0);
+	write_once(&words[2],
+		   (__u32)(bpf_ktime_get_coarse_ns() >> FLOW_SEEN_SHIFT) | (__u64)owner << 32);
+	flow_fence();
+	write_once(&words[0], flow_identity(p) | (__u64)use << 32 | life << 48);
+	flow_fence();
+}
+
+/* Of a line whose writer we are. */
+static __always_inline enum flow_inserted flow_insert_held(struct flow_line *at, __u32 line,
+							   const struct packet *p, __u8 family,
+							   __u16 use, __u32 owner)
+{
+	__u64 hash = flow_hash(p, family);
+	__u32 own = flow_word_of(hash), word, slot;
+	struct flow_rest *rest;
+
+	if (flow_find(p))
+		return FLOW_PRESENT;
+	word = flow_word_with_room(at, own);
+	FLOW_OPAQUE(word);
+	if (word >= FLOW_WORDS)
+		return FLOW_NO_ROOM;
+	slot = flow_first_slot(flow_candidates(read_once(at->tags[word]), 0)) % FLOW_SLOTS;
+	rest = flow_rest_at(flow_place(line, word, slot), family);
+	if (!rest)
+		return FLOW_NO_ROOM;
+	flow_write(rest, p, family, use, owner);
+	if (word != own)
+		*(volatile __u32 *)&at->elsewhere |= flow_elsewhere_bit(hash);
+	flow_fence();
+	*(volatile __u8 *)&at->tags[word][slot] = flow_tag_of(hash);
+	return FLOW_INSERTED;
+}
+
+/* `use` as in the contract. The caller counts the flow in its port's slot before it asks, and takes
+ * that back where it was not FLOW_INSERTED. `family` is a constant, the packet's. */
+static __always_inline enum flow_inserted flow_insert(const struct packet *p, __u8 family,
+						      __u16 use, __u32 owner)
+{
+	__u32 line = flow_line_of(flow_hash(p, family), settings.flow_lines);
+	struct flow_line *at = (struct flow_line *)flow_line_at(line, family);
+	enum flow_inserted done;
+
+	if (!at)
+		return FLOW_NO_ROOM;
+	if (__sync_val_compare_and_swap(&at->writer, 0, FLOW_WRITER_DATA_PATH))
+		return FLOW_BUSY;
+	done = flow_insert_held(at, line, p, family, use, owner);
+	flow_fence();
+	*(volatile __u32 *)&at->writer = 0;
+	return done;
+}
+
+#endif

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cassert>
+#include <cstring>
+
+#include <xdemux/kernel/flow_store.h>
+
+namespace xdemux {
+namespace {
+
+using namespace contract;
+
+std::uint64_t load(std::uint64_t& word, std::memory_order order) {
+    return std::atomic_ref(word).load(order);
+}
+
+constexpr std::uint64_t use_bits = std::uint64_t{0xffff} << 32U;
+
+std::uint64_t use_of(std::uint16_t target, flow_state state) {
+    return (static_cast<std::uint64_t>(state) << FLOW_STATE_SHIFT | (target & FLOW_TARGET_MASK)) << 32U;
+}
+
+std::uint64_t with_use(std::uint64_t identity, std::uint16_t target, flow_state state) {
+    return (identity & ~use_bits) | use_of(target, state);
+}
+
+std::uint32_t proto_of(std::uint64_t identity) {
+    return static_cast<std::uint32_t>(identity >> (48U + FLOW_PROTO_SHIFT));
+}
+
+void read_use(std::uint64_t identity, FlowFacts& facts) {
+    const auto use = static_cast<std::uint32_t>((identity & use_bits) >> 32U);
+    facts.target = static_cast<std::uint16_t>(use & FLOW_TARGET_MASK);
+    facts.state = static_cast<flow_state>(use >> FLOW_STATE_SHIFT);
+}
+
+bool is_prime(std::uint32_t number) {
+    for (std::uint32_t divisor = 2; std::uint64_t{divisor} * divisor <= number; ++divisor) {
+        if (number % divisor == 0) return false;
+    }
+    return number > 1;
+}
+
+}  // namespace
+
+std::uint32_t FlowStore::lines_for(std::uint32_t flows) {
+    constexpr std::uint64_t flows_per_line = FLOW_LINE_PLACES * 3 / 4;
+    auto lines = static_cast<std::uint32_t>((flows + flows_per_line - 1) / flows_per_line);
+    while (!is_prime(lines))
+        ++lines;
+    return lines;
+}
+
+FlowStore::FlowStore(contract::family family, const flow_seeds& seeds, const Memory& memory)
+    : family_(family),
+      seeds_(&seeds),
+      memory_(memory),
+      address_words_(family == FAMILY_IPV6 ? 4 : 1),
+      entry_words_((family == FAMILY_IPV6 ? sizeof(flow_ipv6) : sizeof(flow_ipv4)) / sizeof(std::uint64_t)) {
+    assert(memory.entries.size() == memory.lines.size() * FLOW_LINE_PLACES * entry_words_);
+}
+
+FlowStore::Name FlowStore::name_of(const flow_key& key) const {
+    Name name;
+    name.ports = key.local_port | static_cast<std::uint32_t>(key.remote_port) << 16U;
+    name.proto = key.proto;
+    if (family_ == FAMILY_IPV6) {
+        std::memcpy(name.addresses.data(), key.local_addr, ADDR_SIZE);
+        std::memcpy(&name.addresses[2], key.remote_addr, ADDR_SIZE);
+        name.hash = flow_hash_ipv6(seeds_, name.addresses.data(), &name.addresses[2], name.ports, name.proto);
+    } else {
+        std::memcpy(name.addresses.data(), key.local_addr, 4);
+        std::memcpy(reinterpret_cast<std::byte*>(name.addresses.data()) + 4, key.remote_addr, 4);
+        name.hash = flow_hash_ipv4(seeds_, name.addresses[0], name.ports, name.proto);
+    }
+    name.line = flow_line_of(name.hash, lines());
+    name.word = flow_word_of(name.hash);
+    return name;
+}
+
+std::uint64_t FlowStore::tags(std::uint32_t line, std::uint32_t word) const {
+    return load(*reinterpret_cast<std::uint64_t*>(memory_.lines[line].tags[word]), std::memory_order_acquire);
+}
+
+void FlowStore::set_tag(const Spot& spot, std::uint32_t tag) const {
+    std::atomic_ref(memory_.lines[spot.line].tags[spot.word][spot.slot])
+        .store(static_cast<std::uint8_t>(tag), std::memory_order_release);
+}
+
+std::uint32_t FlowStore::elsewhere(std::uint32_t line) const {
+    return std::atomic_ref(memory_.lines[line].elsewhere).load(std::memory_order_acquire);
+}
+
+std::uint64_t& FlowStore::entry_word(std::uint32_t place, std::size_t index) const {
+    return memory_.entries[place * entry_words_ + index];
+}
+
+std::uint32_t FlowStore::place_of(const Spot& spot) {
+    return flow_place(spot.line, spot.word, spot.slot);
+}
+
+// The identity word first and last. None: the entry is being written.
+std::optional<std::uint64_t> FlowStore::read_key(std::uint32_t place, Name& name) const {
+    std::uint64_t& identity = entry_word(place, address_words_);
+    const std::uint64_t before = load(identity, std::memory_order_acquire);
+    for (std::size_t i = 0; i < address_words_; ++i)
+        name.addresses[i] = load(entry_word(place, i), std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_acquire);
+    const std::uint64_t after = load(identity, std::memory_order_relaxed);
+    if ((before & ~use_bits) != (after & ~use_bits) || static_cast<std::uint32_t>(after) == 0) return std::nullopt;
+    name.ports = static_cast<std::uint32_t>(after);
+    name.proto = proto_of(after);
+    return after;
+}
+
+bool FlowStore::is(std::uint32_t place, const Name& name) const {
+    Name found;
+    return read_key(place, found) && found.addresses == name.addresses && found.ports == name.ports &&
+           found.proto == name.proto;
+}
+
+std::optional<FlowStore::Spot> FlowStore::find_in_word(const Name& name, std::uint32_t line, std::uint32_t word,
+                                                       std::uint32_t far) const {
+    std::uint64_t candidates = flow_candidates(tags(line, word), flow_tag_of(name.hash));
+    for (; candidates != 0; candidates &= candidates - 1) {
+        const Spot spot{line, word, flow_first_slot(candidates), far};
+        if (is(place_of(spot), name)) return spot;
+    }
+    return std::nullopt;
+}
+
+std::optional<FlowStore::Spot> FlowStore::find_in_line(const Name& name, std::uint32_t line, std::uint32_t far) const {
+    for (std::uint32_t word = 0; word < FLOW_WORDS; ++word) {
+        if (auto spot = find_in_word(name, line, word, far)) return spot;
+    }
+    return std::nullopt;
+}
+
+std::optional<FlowStore::Spot> FlowStore::locate(const Name& name) const {
+    if (auto spot = find_in_word(name, name.line, name.word, 0)) return spot;
+    const std::uint32_t others = elsewhere(name.line);
+    if ((others & flow_elsewhere_bit(name.hash)) == 0) return std::nullopt;
+    if (auto spot = find_in_line(name, name.line, 0)) return spot;
+    for (std::uint32_t far = 1; far <= flow_far_lines(others); ++far) {
+        if (auto spot = find_in_line(name, flow_far_line(seeds_, name.line, far, lines()), far)) return spot;
+    }
+    return std::nullopt;
+}
+
+std::optional<FlowStore::Found> FlowStore::at(std::uint32_t place) const {
+    const std::uint32_t line = place / FLOW_LINE_PLACES;
+    const std::uint32_t word = place / FLOW_SLOTS % FLOW_WORDS;
+    if ((tags(line, word) >> (place % FLOW_SLOTS * 8) & 0xff) == 0) return std::nullopt;
+    Name name;
+    const auto identity = read_key(place, name);
+    if (!identity) return std::nullopt;
+    Found found;
+    found.place = place;
+    found.life = static_cast<std::uint16_t>(*identity >> 48U);
+    const std::size_t size = family_ == FAMILY_IPV6 ? ADDR_SIZE : 4;
+    std::memcpy(found.key.local_addr, name.addresses.data(), size);
+    std::memcpy(found.key.remote_addr, reinterpret_cast<const std::byte*>(name.addresses.data()) + size, size);
+    found.key.local_port = static_cast<std::uint16_t>(name.ports);
+    found.key.remote_port = static_cast<std::uint16_t>(name.ports >> 16U);
+    found.key.proto = static_cast<std::uint8_t>(name.proto);
+    found.key.family = static_cast<std::uint8_t>(family_);
+    read_use(*identity, found.facts);
+    const std::uint64_t traffic = load(entry_word(place, address_words_ + 1), std::memory_order_relaxed);
+    const std::uint64_t rest = load(entry_word(place, address_words_ + 2), std::memory_order_relaxed);
+    found.facts.packets = traffic >> FLOW_PACKETS_SHIFT;
+    found.facts.bytes = traffic & ((std::uint64_t{1} << FLOW_PACKETS_SHIFT) - 1);
+    found.facts.touched_ns = (rest & 0xffffffff) << FLOW_SEEN_SHIFT;
+    found.facts.owner = static_cast<std::uint32_t>(rest >> 32U);
+    return found;
+}
+
+std::optional<FlowStore::Found> FlowStore::find(const flow_key& key) const {
+    const auto spot = locate(name_of(key));
+    if (!spot) return std::nullopt;
+    auto found = at(place_of(*spot));
+    // Another flow's by now: then this one was there no more.
+    return found && std::memcmp(&found->key, &key, sizeof key) == 0 ? found : std::nullopt;
+}
+
+bool FlowStore::change(const Found& expected, std::uint16_t target, flow_state state) const {
+    std::uint64_t& word = entry_word(expected.place, address_words_);
+    std::uint64_t identity = load(word, std::memory_order_acquire);
+    FlowFacts facts;
+    read_use(identity, facts);
+    if (identity >> 48U != expected.life || facts.target != expected.facts.target ||
+        facts.state != expected.facts.state || !at(expected.place))
+        return false;
+    return std::atomic_ref(word).compare_exchange_strong(identity, with_use(identity, target, state));
+}
+
+std::uint64_t FlowStore::size() const {
+    std::uint64_t flows = 0;
+    for (std::uint32_t line = 0; line < lines(); ++line) {
+        for (std::uint32_t word = 0; word < FLOW_WORDS; ++word) {
+            // Exact for every byte, unlike flow_candidates().
+            const std::uint64_t used = tags(line, word);
+            const std::uint64_t low = FLOW_BYTES * 0x7f;
+            flows += static_cast<std::uint64_t>(std::popcount((((used & low) + low) | used) & ~low));
+        }
+    }
+    return flows;
+}
+
+FlowStore::Count FlowStore::count() const {
+    Count count;
+    for (std::uint32_t place = 0; place < places(); ++place) {
+        const auto found = at(place);
+        if (!found) continue;
+        const Name name = name_of(found->key);
+        ++count.flows;
+        if (name.line != place / FLOW_LINE_PLACES) {
+            ++count.far;
+        } else if (name.word != place / FLOW_SLOTS % FLOW_WORDS) {
+            ++count.near;
+        }
+    }
+    return count;
+}
+
+void FlowStore::prefetch_line(const flow_key& key) const {
+    __builtin_prefetch(&memory_.lines[name_of(key).line], 1);
+}
+
+void FlowStore::prefetch_entry(const flow_key& key) const {
+    const Name name = name_of(key);
+    const std::uint64_t free = flow_candidates(tags(name.line, name.word), 0);
+    if (free != 0) __builtin_prefetch(&entry_word(flow_place(name.line, name.word, flow_first_slot(free)), 0), 1);
+}
+
+}  // namespace xdemux

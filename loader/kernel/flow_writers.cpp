@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <atomic>
+#include <cerrno>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <xdemux/kernel/flow_writers.h>
+#include <xdemux/kernel/process.h>
+
+namespace xdemux {
+namespace {
+
+using namespace contract;
+
+constexpr std::uint32_t index_mask = FLOW_WRITERS - 1;
+
+// A lock of the open file rather than of the process, so that it tells two tables of one process apart.
+struct flock byte_lock(std::uint32_t index) {
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = index;
+    lock.l_len = 1;
+    return lock;
+}
+
+std::uint32_t id_of(std::uint32_t incarnation, std::uint32_t index) {
+    return (incarnation & FLOW_INCARNATION_MASK) << FLOW_WRITER_SHIFT | index;
+}
+
+Result<Fd> open_file(const std::string& path) {
+    std::error_code ignored;
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+    Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (file.valid()) return file;
+    Error error = Error::system(errno, fmt::format("cannot open \"{}\", where writers of flows are known", path));
+    if (error.kind() == ErrorKind::not_permitted) error = error.with_remedy("run as root or with sudo");
+    return fail(std::move(error));
+}
+
+}  // namespace
+
+Result<std::uint32_t> FlowWriters::id() {
+    const std::lock_guard guard(mutex_);
+    if (owner_ == ::getpid()) return id_;
+    return take();
+}
+
+// A child has its parent's open file, whose locks are the parent's: it opens its own.
+Result<std::uint32_t> FlowWriters::take() {
+    auto file = open_file(path_);
+    if (!file) return fail(std::move(file.error()));
+    for (std::uint32_t index = 0; index < FLOW_WRITERS; ++index) {
+        struct flock lock = byte_lock(index);
+        if (::fcntl(file->get(), F_OFD_SETLK, &lock) != 0) {
+            const int error_number = errno;
+            if (error_number == EAGAIN || error_number == EACCES) continue;
+            return fail_system(error_number, fmt::format("cannot lock \"{}\"", path_));
+        }
+        flow_writer& writer = writers_[index];
+        std::uint32_t incarnation = std::atomic_ref(writer.incarnation).load() + 1;
+        if ((incarnation & FLOW_INCARNATION_MASK) == 0) ++incarnation;  // an id is never 0
+        std::atomic_ref(writer.incarnation).store(incarnation);
+        std::atomic_ref(writer.pid).store(static_cast<std::uint32_t>(::getpid()));
+        file_ = std::move(*file);
+        owner_ = ::getpid();
+        id_ = id_of(incarnation, index);
+        return id_;
+    }
+    return fail(ErrorKind::full, fmt::format("{} processes write to the flow table already; end some of them",
+                                             static_cast<std::uint32_t>(FLOW_WRITERS)));
+}
+
+bool FlowWriters::ended(std::uint32_t id) const {
+    if ((id & FLOW_WRITER_DATA_PATH) != 0 || (owner_ == ::getpid() && id == id_)) return false;
+    const std::uint32_t index = id & index_mask;
+    if (id_of(std::atomic_ref(writers_[index].incarnation).load(), index) != id) return true;
+    struct flock lock = byte_lock(index);
+    return ::fcntl(file_.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type == F_UNLCK;
+}
+
+std::string FlowWriters::describe(std::uint32_t id) const {
+    if ((id & FLOW_WRITER_DATA_PATH) != 0) return "the data path";
+    const auto pid = static_cast<pid_t>(std::atomic_ref(writers_[id & index_mask].pid).load());
+    const std::string name = process_name(pid);
+    return name.empty() ? fmt::format("process {}", pid) : fmt::format("process {} ({})", pid, name);
+}
+
+}  // namespace xdemux

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The flow table of one family, over its memory: look up, walk, insert, erase, change. The invariants are those of
+// <xdemux/flow_layout.h>. It makes no system call and knows no map, so that it is tested on plain memory;
+// <xdemux/kernel/flow_table.h> brings maps, processes and both families.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+
+#include <xdemux/contract.h>
+#include <xdemux/flow_layout.h>
+
+namespace xdemux {
+
+/// What is known of a flow, beside its key.
+struct FlowFacts {
+    std::uint16_t target = contract::TARGET_PASS;  ///< enum target_kind; 12 bits
+    contract::flow_state state = contract::FLOW_ESTABLISHED;
+    std::uint32_t owner = 0;  ///< of a lease: whoever made it says
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;  ///< frame lengths at XDP
+    /// When it was inserted, or its last packet came: CLOCK_MONOTONIC_COARSE, rounded down to 2^26 ns.
+    std::uint64_t touched_ns = 0;
+
+    [[nodiscard]] std::uint64_t last_seen_ns() const { return packets == 0 ? 0 : touched_ns; }  ///< 0: never
+    friend constexpr bool operator==(const FlowFacts&, const FlowFacts&) = default;
+};
+
+class FlowStore {
+  public:
+    struct Memory {
+        std::span<contract::flow_line> lines;  ///< a prime of them
+        std::span<std::uint64_t> entries;      ///< contract::flow_ipv4 or flow_ipv6, FLOW_LINE_PLACES for each line
+    };
+    /// A flow as it stands in a place. `life` tells it from those that use the place before and after.
+    struct Found {
+        std::uint32_t place = 0;
+        std::uint16_t life = 0;
+        contract::flow_key key{};
+        FlowFacts facts;  ///< without what is in flow_carries
+    };
+    enum class Inserted : std::uint8_t { done, present, full, busy };
+    enum class Erased : std::uint8_t { done, absent, kept, busy };
+    using Condition = std::function<bool(const FlowFacts&)>;
+
+    /// Lines that hold `flows` at three quarters of their places.
+    static std::uint32_t lines_for(std::uint32_t flows);
+
+    /// `seeds` outlive it.
+    FlowStore(contract::family family, const contract::flow_seeds& seeds, const Memory& memory);
+
+    [[nodiscard]] std::uint32_t places() const { return lines() * contract::FLOW_LINE_PLACES; }
+    /// How many flows there are, and of them how many are not in their own word, or their own line.
+    struct Count {
+        std::uint64_t flows = 0, near = 0, far = 0;
+    };
+    [[nodiscard]] std::uint64_t size() const;
+    [[nodiscard]] Count count() const;
+
+    [[nodiscard]] std::optional<Found> find(const contract::flow_key& key) const;
+    /// The flow in a place, if there is one. A walk over all places meets a flow that stays once.
+    [[nodiscard]] std::optional<Found> at(std::uint32_t place) const;
+    /// Makes target and state others. false: it is not there any more, or is not as `expected` in these two.
+    bool change(const Found& expected, std::uint16_t target, contract::flow_state state) const;
+
+    /// Writes in the name of `id`, which no other living writer has. Several threads may share it.
+    class Writer {
+      public:
+        /// Whether that writer lives no more, and never will again.
+        using Ended = std::function<bool(std::uint32_t id)>;
+        static constexpr std::chrono::milliseconds default_wait{2000};
+
+        Writer(const FlowStore& store, std::uint32_t id, Ended ended)
+            : store_(&store), id_(id), ended_(std::move(ended)) {}
+
+        /// Insert-if-absent. busy: another writer holds a line that it needs, for longer than `wait`.
+        Inserted insert(const contract::flow_key& key, const FlowFacts& facts,
+                        std::chrono::milliseconds wait = default_wait) const;
+        /// kept: `condition` does not hold for it. What was erased goes to `erased`.
+        Erased erase(const contract::flow_key& key, const Condition& condition = {}, Found* erased = nullptr,
+                     std::chrono::milliseconds wait = default_wait) const;
+        /// Who held the line that was waited for last; 0: nobody did.
+        [[nodiscard]] std::uint32_t obstacle() const { return obstacle_; }
+
+      private:
+        friend class FlowStore;
+        class Held;
+        using Clock = std::chrono::steady_clock;
+        [[nodiscard]] std::optional<Held> hold(std::uint32_t line, Clock::time_point until) const;
+        [[nodiscard]] bool try_hold(std::uint32_t line) const;
+
+        const FlowStore* store_;
+        std::uint32_t id_;
+        Ended ended_;
+        mutable std::uint32_t obstacle_ = 0;
+    };
+
+    /// Asks the memory that an insertion will need, so that it is there in time.
+    void prefetch_line(const contract::flow_key& key) const;
+    void prefetch_entry(const contract::flow_key& key) const;
+
+  private:
+    /// A key as the entries have it.
+    struct Name {
+        std::array<__u64, 4> addresses{};
+        std::uint32_t ports = 0;
+        std::uint32_t proto = 0;
+        std::uint64_t hash = 0;
+        std::uint32_t line = 0, word = 0;
+    };
+    struct Spot {
+        std::uint32_t line, word, slot;
+        std::uint32_t far;  ///< which of the far lines, 0: its own line
+    };
+
+    [[nodiscard]] std::uint32_t lines() const { return static_cast<std::uint32_t>(memory_.lines.size()); }
+    [[nodiscard]] Name name_of(const contract::flow_key& key) const;
+    [[nodiscard]] std::uint64_t tags(std::uint32_t line, std::uint32_t word) const;
+    void set_tag(const Spot& spot, std::uint32_t tag) const;
+    [[nodiscard]] std::uint32_t elsewhere(std::uint32_t line) const;
+    [[nodiscard]] std::uint64_t& entry_word(std::uint32_t place, std::size_t index) const;
+    [[nodiscard]] static std::uint32_t place_of(const Spot& spot);
+
+    [[nodiscard]] std::optional<std::uint64_t> read_key(std::uint32_t place, Name& name) const;
+    [[nodiscard]] bool is(std::uint32_t place, const Name& name) const;
+    [[nodiscard]] std::optional<Spot> find_in_word(const Name& name, std::uint32_t line, std::uint32_t word,
+                                                   std::uint32_t far) const;
+    [[nodiscard]] std::optional<Spot> find_in_line(const Name& name, std::uint32_t line, std::uint32_t far) const;
+    [[nodiscard]] std::optional<Spot> locate(const Name& name) const;
+
+    [[nodiscard]] std::optional<Spot> room_in(const Name& name, std::uint32_t line, std::uint32_t far) const;
+    void write_entry(std::uint32_t place, const Name& name, const FlowFacts& facts) const;
+    void note_elsewhere(const Name& name, const Spot& spot) const;
+    [[nodiscard]] std::uint32_t count_elsewhere(std::uint32_t line, std::uint32_t in, std::uint32_t far) const;
+    void recount(std::uint32_t line) const;
+
+    contract::family family_;
+    const contract::flow_seeds* seeds_;
+    Memory memory_;
+    std::size_t address_words_;  ///< the identity word comes after them
+    std::size_t entry_words_;
+};
+
+}  // namespace xdemux
