@@ -37,8 +37,8 @@ def everything(arguments, drawn):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--injections", type=int, default=30, help="calls that fail; 0: every one of every change")
-    parser.add_argument("--kills", type=int, default=30, help="changes that are killed")
+    parser.add_argument("--injections", type=int, default=24, help="calls that fail; 0: every one of every change")
+    parser.add_argument("--kills", type=int, default=24, help="changes that are killed")
     parser.add_argument("--seconds", type=int, default=3, help="of two tools at once")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()

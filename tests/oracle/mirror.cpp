@@ -91,7 +91,7 @@ Mirror::~Mirror() {
 void Mirror::hold(std::span<const SocketSpec> sockets) {
     must(flush_flows(*mirrored_));
     std::map<ListenerPlace, std::map<std::uint16_t, bool>> taken;  // by place and port: whether it may be shared
-    std::vector<ListenerChange> changes;  // in one go: each waits until no packet is under way
+    std::vector<ListenerChange> changes;                           // in one go: each waits until no packet is under way
     for (const auto& [id, listener] : listeners_)
         changes.push_back({ListenerVerb::remove, listener, 0});
     std::set<FlowKey> flows;
