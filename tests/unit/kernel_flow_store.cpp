@@ -92,7 +92,7 @@ TEST_P(FlowStoreTest, holds_what_a_plain_map_holds) {
     std::map<std::uint32_t, std::uint32_t> model;
     const std::uint32_t most = table.store.places() * 9 / 10;
     for (std::uint32_t step = 0; step < 100'000; ++step) {
-        const std::uint32_t number = random() % (2 * most);
+        const auto number = static_cast<std::uint32_t>(random() % (2 * most));
         const flow_key key = key_of(GetParam(), number);
         const bool there = model.count(number) != 0;
         if (there && random() % 2 == 0) {
@@ -110,7 +110,9 @@ TEST_P(FlowStoreTest, holds_what_a_plain_map_holds) {
     for (std::uint32_t number = 0; number < 2 * most; ++number) {
         const auto found = table.store.find(key_of(GetParam(), number));
         ASSERT_EQ(found.has_value(), model.count(number) != 0) << number;
-        if (found) EXPECT_EQ(found->facts.owner, model[number]);
+        if (found) {
+            EXPECT_EQ(found->facts.owner, model[number]);
+        }
     }
     std::size_t walked = 0;
     for (std::uint32_t place = 0; place < table.store.places(); ++place)
@@ -205,7 +207,7 @@ TEST_P(FlowStoreTest, waits_for_a_living_writer_and_takes_over_from_a_dead_one) 
 }
 
 INSTANTIATE_TEST_SUITE_P(families, FlowStoreTest, ::testing::Values(FAMILY_IPV4, FAMILY_IPV6),
-                         [](const auto& info) { return info.param == FAMILY_IPV6 ? "ipv6" : "ipv4"; });
+                         [](const auto& each) { return each.param == FAMILY_IPV6 ? "ipv6" : "ipv4"; });
 
 }  // namespace
 }  // namespace xdemux

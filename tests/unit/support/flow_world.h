@@ -31,8 +31,7 @@ constexpr std::size_t words_of(contract::family family) {
 class SharedMemory {
   public:
     explicit SharedMemory(std::size_t size)
-        : size_(size),
-          data_(::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
+        : size_(size), data_(::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
         if (data_ == MAP_FAILED) throw std::runtime_error("cannot share memory");
     }
     SharedMemory(SharedMemory&&) = delete;
