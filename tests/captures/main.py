@@ -8,7 +8,6 @@ XDEMUX_CORPUS is a folder of captures; without, the frames of own.py serve. XDEM
 """
 import argparse
 import collections
-import json
 import os
 import random
 import socket
@@ -20,7 +19,7 @@ import compare  # noqa: E402
 import frames as captures  # noqa: E402
 import own  # noqa: E402
 from entry import run_suite  # noqa: E402
-from world import WORLD, run, wait_for  # noqa: E402
+from world import WORLD, wait_for  # noqa: E402
 
 LARGEST_SENT = 9000 + 14  # bytes
 EXAMPLES = 3  # frames shown of a class that nothing explains
@@ -36,18 +35,11 @@ def gather():
     return [frame for some in read for frame in some], sum(1 for some in read if some)
 
 
-def counted():
-    """Packets by reason, all together, as the attached program counted them; and those that the peer's end sent."""
-    rows = json.loads(WORLD.xdemux("reason", "list", "--json"))["reasons"]
-    link = json.loads(run("ip", "-n", WORLD.peer.name, "-json", "-s", "link", "show", "dev", WORLD.peer.dev))[0]
-    return sum(row["packets"] for row in rows), link["stats64"]["tx"]["packets"]
-
-
 def send_all(frames):
     """Every frame through the wire and the attached program: each packet that was sent was counted once. Returns how
     many of them were ours."""
     sent = 0
-    before = counted()
+    before = WORLD.counted()
     with WORLD.peer.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
         wire.bind((WORLD.peer.dev, 0))
         for frame in frames:
@@ -56,9 +48,9 @@ def send_all(frames):
                 sent += 1
 
     def all_counted():
-        reasons, wire_packets = (now - then for now, then in zip(counted(), before))
+        reasons, wire_packets = (now - then for now, then in zip(WORLD.counted(), before))
         return reasons == wire_packets and wire_packets >= sent
-    wait_for(all_counted, f"as many reasons as packets sent: {before}, {counted()}")
+    wait_for(all_counted, f"as many reasons as packets sent: {before}, {WORLD.counted()}")
     return sent
 
 

@@ -155,6 +155,16 @@ class World:
             self.xdemux("detach", "--all")
             self.xdemux("unload")
 
+    def counted(self):
+        """All packets that the attached program counted, and those that the peer's end sent: with nothing under way."""
+        def sent():
+            return json.loads(run("ip", "-n", self.peer.name, "-json", "-s", "link", "show", "dev", self.peer.dev))[0]["stats64"]["tx"]["packets"]
+        while True:  # the kernel sends of itself now and then
+            before = sent()
+            rows = json.loads(self.xdemux("reason", "list", "--json"))["reasons"]
+            if sent() == before:
+                return sum(row["packets"] for row in rows), before
+
     def packets(self, reason, verdict):
         """How many the attached program counted."""
         rows = json.loads(self.xdemux("reason", "list", "--json"))["reasons"]

@@ -6,7 +6,6 @@ Mixed traffic while everything changes: every packet that was sent is counted by
 is answered, and the kernel's memory for the tables stays. XDEMUX_TOOL is the tool under test.
 """
 import argparse
-import json
 import os
 import sys
 import time
@@ -17,28 +16,21 @@ for folder in ("services", "captures"):
 from control_group import ControlGroup  # noqa: E402
 from entry import run_suite  # noqa: E402
 from traffic import PORT, Churn, Clients, Flood, Service  # noqa: E402
-from world import WORLD, run, wait_for  # noqa: E402
+from world import WORLD, wait_for  # noqa: E402
 
 GROWTH = 1 << 20  # bytes by which the kernel's memory may waver: caches of its own
-
-
-def counted():
-    """Packets by reason, and those that the peer's end sent."""
-    rows = json.loads(WORLD.xdemux("reason", "list", "--json"))["reasons"]
-    link = json.loads(run("ip", "-n", WORLD.peer.name, "-json", "-s", "link", "show", "dev", WORLD.peer.dev))[0]
-    return sum(row["packets"] for row in rows), link["stats64"]["tx"]["packets"]
 
 
 def settle(before):
     """Once nothing is under way any more: as many packets counted as sent. Returns how many."""
     def agree():
-        reasons, sent = (now - then for now, then in zip(counted(), before))
+        reasons, sent = (now - then for now, then in zip(WORLD.counted(), before))
         return reasons == sent
     try:
         wait_for(agree, "")
     except TimeoutError as error:
-        raise AssertionError(f"packets counted and sent differ: {before} before, {counted()} after") from error
-    return counted()[1] - before[1]
+        raise AssertionError(f"packets counted and sent differ: {before} before, {WORLD.counted()} after") from error
+    return WORLD.counted()[1] - before[1]
 
 
 def check_memory(samples):
@@ -52,7 +44,7 @@ def check_memory(samples):
 def soak(seconds, seed):
     WORLD.xdemux("attach", WORLD.host.dev, "--enforce", "--closed", "drop")
     WORLD.xdemux("listener", "add", "udp", f"*:{PORT}", "--name", "echo")
-    before = counted()
+    before = WORLD.counted()
     with ControlGroup("soak") as group, Service():
         workers = [Churn(group), Clients(), Flood(seed)]
         churn, clients, flood = workers
