@@ -10,6 +10,7 @@
 #include <xdemux/policy/ephemeral_simulation.h>
 
 #include "commands/command_line.h"
+#include "commands/lease.h"
 #include "commands/options.h"
 #include "render/ephemeral.h"
 #include "render/ephemeral_simulation.h"
@@ -186,6 +187,7 @@ void add_ephemeral_commands(CLI::App& root, Commands& commands) {
     object->require_subcommand(0, 1);
     add_show(object, commands);
     add_set(object, commands);
+    add_lease_commands(object, commands);
     add_simulate(object, commands);
 }
 

@@ -2,17 +2,16 @@
 #include "ephemeral_pending.h"
 
 #include <cerrno>
-#include <cstdio>
 #include <fstream>
 #include <sstream>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <xdemux/base/fd.h>
 #include <xdemux/kernel/detached.h>
 #include <xdemux/kernel/netns.h>
+
+#include "whole_file.h"
 
 namespace xdemux {
 namespace {
@@ -45,18 +44,6 @@ std::optional<EphemeralSettings> read_settings(std::istream& stream, std::string
     if (!ports) return std::nullopt;
     settings.reserved = *ports;
     return settings;
-}
-
-Status write_file(const std::string& path, const std::string& text) {
-    const std::string beside = path + ".new";
-    const std::string what = fmt::format("cannot write \"{}\"", path);
-    const Fd file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file.valid()) return fail_system(errno, what);
-    const ssize_t written = ::write(file.get(), text.data(), text.size());
-    if (written < 0) return fail_system(errno, what);
-    if (static_cast<std::size_t>(written) != text.size()) return fail_system(ENOSPC, what);
-    if (::rename(beside.c_str(), path.c_str()) != 0) return fail_system(errno, what);
-    return {};
 }
 
 /// What the process that waits does at the deadline: nothing where another record stands there by then.
@@ -136,7 +123,7 @@ Result<std::optional<PendingRecord>> read_pending() {
 Status write_pending(const PendingRecord& record) {
     const auto path = pending_path();
     if (!path) return fail(path.error());
-    if (auto written = write_file(*path, to_text(record)); !written) return written;
+    if (auto written = write_whole_file(*path, to_text(record)); !written) return written;
     auto waiting = run_detached([&] { wait_and_take_back(*path, record); });
     if (!waiting) (void)remove_pending();
     return waiting;

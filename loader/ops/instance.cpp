@@ -15,6 +15,7 @@
 #include <xdemux/kernel/netns.h>
 #include <xdemux/kernel/privilege.h>
 #include <xdemux/ops/instance.h>
+#include <xdemux/ops/lease_host.h>
 #include <xdemux/ops/listeners.h>
 #include <xdemux/ops/locals.h>
 
@@ -312,7 +313,9 @@ Status Instance::replace_program(const contract::settings& settings) {
 Status Instance::unload() {
     assert(writable());
     provisional_ = false;
-    return pins_.remove();
+    auto removed = pins_.remove();
+    if (removed) end_leases(name());
+    return removed;
 }
 
 std::vector<std::string> known_instances() {
@@ -328,7 +331,9 @@ Status unload_instance(std::string_view name) {
     if (auto cleared = pins.clear_leftovers(); !cleared) return cleared;
     if (!pins.exists()) return fail(not_loaded(pins.instance()));
     if (auto ours = check_unload(pins, read_settings(pins)); !ours) return ours;
-    return pins.remove();
+    auto removed = pins.remove();
+    if (removed) end_leases(name);
+    return removed;
 }
 
 }  // namespace xdemux

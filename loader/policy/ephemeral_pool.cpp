@@ -15,6 +15,10 @@ EphemeralPool::EphemeralPool(std::shared_ptr<const std::vector<std::uint16_t>> p
       order_(static_cast<std::uint32_t>(ports_->size())),
       shards_(std::make_unique<std::array<Shard, shard_count>>()) {
     assert(!ports_->empty());
+    // A million destinations with a connection each: links cost less than buckets.
+    constexpr float books_per_bucket = 3;
+    for (Shard& shard : *shards_)
+        shard.books.max_load_factor(books_per_bucket);
 }
 
 std::uint64_t EphemeralPool::hash(const SocketAddress& remote) const {
@@ -120,6 +124,16 @@ bool EphemeralPool::release(const SocketAddress& remote, std::uint16_t port) {
         settle(shard, destination);
     }
     return true;
+}
+
+void EphemeralPool::forget(const SocketAddress& remote) {
+    const std::uint64_t destination = hash(remote);
+    Shard& shard = shard_of(destination);
+    const std::scoped_lock lock(shard.mutex);
+    const auto entry = shard.books.find(destination);
+    if (entry == shard.books.end()) return;
+    if (entry->second.taken() == 0) --shard.idle;
+    shard.books.erase(entry);
 }
 
 bool EphemeralPool::adopt(const SocketAddress& remote, std::uint16_t port) {

@@ -50,7 +50,10 @@ TEST_F(Usage, HelpIsThereAtEveryLevelAndGoesToStandardOutput) {
                               "ephemeral",
                               "ephemeral show",
                               "ephemeral set",
-                              "ephemeral simulate"}) {
+                              "ephemeral simulate",
+                              "ephemeral lease",
+                              "ephemeral release",
+                              "ephemeral list"}) {
         const std::string text = expect_prints(std::string(words) + " --help");
         EXPECT_THAT(text, HasSubstr("Usage: xdemux"));
         EXPECT_THAT(text, HasSubstr(std::string("xdemux ") + words));

@@ -6,6 +6,8 @@
 
 #include "every_header.h"
 
+extern "C" int lease_from_nowhere(void);
+
 int main() {
     const auto endpoint = xdemux::LocalEndpoint::parse("192.0.2.1:8000-8999", xdemux::Proto::tcp);
     if (!endpoint || endpoint->to_string() != "192.0.2.1:8000-8999") {
@@ -15,6 +17,10 @@ int main() {
     const auto loopback = xdemux::interface_by_name("lo");
     if (!loopback || !loopback->loopback) {
         std::cerr << "the loopback interface was not found\n";
+        return EXIT_FAILURE;
+    }
+    if (lease_from_nowhere() != 0) {
+        std::cerr << "the allocator of ports does not say that there is no instance\n";
         return EXIT_FAILURE;
     }
     return EXIT_SUCCESS;

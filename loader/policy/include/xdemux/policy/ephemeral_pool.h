@@ -47,6 +47,8 @@ class EphemeralPool {
     Result<PortChoice> allocate(const SocketAddress& remote, const Claim& claim);
     /// Notes that a port is free again; whether it was known as taken.
     bool release(const SocketAddress& remote, std::uint16_t port);
+    /// Forgets what it knows of a destination, so that the truth is asked for each port again.
+    void forget(const SocketAddress& remote);
     /// Notes that a port is taken, as found where the truth is; whether it was free and is of this pool.
     bool adopt(const SocketAddress& remote, std::uint16_t port);
 

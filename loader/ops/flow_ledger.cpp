@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The flow table of an instance as a ledger of leases.
+#include <xdemux/kernel/clock.h>
+#include <xdemux/kernel/encode.h>
+#include <xdemux/kernel/flow_table.h>
+#include <xdemux/ops/lease_ledger.h>
+
+namespace xdemux {
+namespace {
+
+contract::flow_state encode(LeaseState state) {
+    switch (state) {
+        case LeaseState::leased:
+            return contract::FLOW_LEASED;
+        case LeaseState::in_use:
+            return contract::FLOW_IN_USE;
+        case LeaseState::time_wait:
+            return contract::FLOW_TIME_WAIT;
+        case LeaseState::quarantine:
+            break;
+    }
+    return contract::FLOW_QUARANTINE;
+}
+
+/// None of what is no lease.
+std::optional<LeaseState> decode(contract::flow_state state) {
+    switch (state) {
+        case contract::FLOW_LEASED:
+            return LeaseState::leased;
+        case contract::FLOW_IN_USE:
+            return LeaseState::in_use;
+        case contract::FLOW_TIME_WAIT:
+            return LeaseState::time_wait;
+        case contract::FLOW_QUARANTINE:
+            return LeaseState::quarantine;
+        case contract::FLOW_ESTABLISHED:
+            break;
+    }
+    return std::nullopt;
+}
+
+std::optional<Lease> lease_of(const FlowKey& key, const FlowFacts& facts) {
+    const auto state = decode(facts.state);
+    if (!state || facts.owner == 0) return std::nullopt;
+    const Target target{decode_target(facts.target).value_or(TargetKind::pass)};
+    return Lease{key, {*state, facts.owner, facts.touched_ns, target}};
+}
+
+class FlowLedger : public LeaseLedger {
+  public:
+    explicit FlowLedger(std::shared_ptr<const Instance> instance) : instance_(std::move(instance)) {}
+
+    Result<bool> claim(const FlowKey& key, const LeaseFacts& facts) override {
+        FlowFacts flow;
+        flow.target = static_cast<std::uint16_t>(xdemux::encode(facts.target.kind));
+        flow.state = encode(facts.state);
+        flow.owner = facts.owner;
+        const auto claimed = table().claim(xdemux::encode(key), flow);
+        if (!claimed) return fail(claimed.error());
+        return *claimed == FlowTable::Claim::inserted;
+    }
+
+    Result<std::optional<Lease>> find(const FlowKey& key) override {
+        const auto found = table().find(xdemux::encode(key));
+        if (!found) return fail(found.error());
+        return *found ? lease_of(key, **found) : std::nullopt;
+    }
+
+    Result<bool> erase(const Lease& expected) override {
+        return table().erase(xdemux::encode(expected.key), [&](const FlowFacts& facts) {
+            const auto lease = lease_of(expected.key, facts);
+            return lease && lease->facts == expected.facts;
+        });
+    }
+
+    Result<bool> erase_unused(const FlowKey& key, std::uint32_t owner) override {
+        return table().erase(xdemux::encode(key), [&](const FlowFacts& facts) {
+            return facts.state == contract::FLOW_LEASED && facts.owner == owner;
+        });
+    }
+
+    Result<bool> change(const Lease& expected, LeaseState state) override {
+        FlowFacts from;
+        from.target = static_cast<std::uint16_t>(xdemux::encode(expected.facts.target.kind));
+        from.state = encode(expected.facts.state);
+        from.owner = expected.facts.owner;
+        return table().change(xdemux::encode(expected.key), from, from.target, encode(state));
+    }
+
+    Status for_each(const std::function<bool(const Lease&)>& each) override {
+        return table().for_each([&](const FlowTable::Found& found) {
+            const auto lease = lease_of(xdemux::decode(found.key), found.facts);
+            return lease ? each(*lease) : true;
+        });
+    }
+
+    std::uint64_t now_ns() const override { return coarse_now_ns(); }
+
+  private:
+    [[nodiscard]] const FlowTable& table() const { return instance_->tables().flows; }
+
+    std::shared_ptr<const Instance> instance_;
+};
+
+}  // namespace
+
+std::unique_ptr<LeaseLedger> ledger_of(std::shared_ptr<const Instance> instance) {
+    return std::make_unique<FlowLedger>(std::move(instance));
+}
+
+}  // namespace xdemux

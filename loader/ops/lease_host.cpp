@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <xdemux/kernel/encode.h>
+#include <xdemux/kernel/netlink.h>
+#include <xdemux/kernel/process_start.h>
+#include <xdemux/kernel/sock_diag.h>
+#include <xdemux/ops/lease_host.h>
+#include <xdemux/ops/listeners.h>
+
+#include "lease_register_file.h"
+
+namespace xdemux {
+namespace {
+
+bool hears(const Listener& listener, Proto proto, const Address& local) {
+    if (listener.proto != proto) return false;
+    if (listener.scope() == Scope::dual) return true;
+    return listener.local.prefix.contains(local);
+}
+
+bool holds(const HostSocket& socket, Proto proto, const Address& local) {
+    if (socket.proto != proto || socket.local_port == 0) return false;
+    if (socket.local == local) return true;
+    if (!socket.local.is_wildcard()) return false;
+    return socket.local.family() == local.family() || (socket.local.family() == Family::ipv6 && !socket.v6only);
+}
+
+class RealHost : public LeaseHost {
+  public:
+    RealHost(std::shared_ptr<const Instance> instance, LeaseRegisterFile file)
+        : instance_(std::move(instance)), ledger_(ledger_of(instance_)), file_(std::move(file)) {}
+
+    Result<bool> is_local(const Address& address) override {
+        const auto route = route_to(address);
+        if (!route) return fail(route.error());
+        return route->kind == RouteKind::local;
+    }
+
+    Result<PortSet> taken(Proto proto, const Address& local) override {
+        const auto listeners = read_listeners(*instance_);
+        if (!listeners) return fail(listeners.error());
+        PortSet ports;
+        for (const auto& [id, listener] : listeners->listeners()) {
+            // One on all ports was not meant for any of them, and a flow comes before it.
+            if (!listener.local.ports.is_all() && hears(listener, proto, local)) ports.add(listener.local.ports);
+        }
+        if (auto added = add_sockets(proto, local, ports); !added) return fail(added.error());
+        return ports;
+    }
+
+    bool lives(const ProcessId& process) override { return process_start(process.pid) == process.start; }
+    ProcessId self() override { return {::getpid(), process_start(::getpid()).value_or(0)}; }
+    Result<EphemeralSettings> kernel_ports() override { return read_ephemeral_settings(); }
+
+    Result<LeaseRegister> read() override { return file_.read(); }
+    Status change(const std::function<Status(LeaseRegister& owners)>& change) override {
+        return file_.change(change, [](const LeaseRegister& before, const LeaseRegister& after) -> Status {
+            if (before.reserved == after.reserved) return {};
+            PortSet add = after.reserved;
+            add.remove(before.reserved);
+            PortSet remove = before.reserved;
+            remove.remove(after.reserved);
+            return change_reserved_ports(add, remove);
+        });
+    }
+    std::uint64_t generation() override { return file_.generation(); }
+
+  private:
+    /// A socket of a lease is accounted for by the lease.
+    Status add_sockets(Proto proto, const Address& local, PortSet& ports) {
+        const auto sockets = host_sockets();
+        if (!sockets) return fail(sockets.error());
+        for (const HostSocket& socket : *sockets) {
+            if (!holds(socket, proto, local)) continue;
+            if (socket.remote_port != 0) {
+                const auto lease =
+                    ledger_->find({proto, {socket.local, socket.local_port}, {socket.remote, socket.remote_port}});
+                if (!lease) return fail(lease.error());
+                if (*lease) continue;
+            }
+            ports.add(PortRange::one(socket.local_port));
+        }
+        return {};
+    }
+
+    std::shared_ptr<const Instance> instance_;
+    std::unique_ptr<LeaseLedger> ledger_;
+    LeaseRegisterFile file_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<LeaseHost>> host_of(std::shared_ptr<const Instance> instance) {
+    auto file = LeaseRegisterFile::open(instance->name(), instance->settings().hash_key);
+    if (!file) return fail(file.error());
+    return std::make_unique<RealHost>(std::move(instance), std::move(*file));
+}
+
+Result<ProcessId> process_by_number(std::int32_t pid) {
+    if (const auto start = process_start(pid)) return ProcessId{pid, *start};
+    return fail(ErrorKind::not_found, fmt::format("no process {}", pid));
+}
+
+void end_leases(std::string_view instance) {
+    const LeaseRegister owners = remove_lease_register(instance);
+    if (!owners.reserved.empty()) (void)change_reserved_ports({}, owners.reserved);
+}
+
+}  // namespace xdemux

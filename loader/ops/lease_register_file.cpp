@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "lease_register_file.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <xdemux/base/fd.h>
+#include <xdemux/kernel/lock.h>
+
+#include "whole_file.h"
+
+namespace xdemux {
+namespace {
+
+std::string path_of(std::string_view instance, std::string_view end) {
+    return fmt::format("{}/{}.{}", InstanceLock::default_directory, instance, end);
+}
+
+/// A lock of its own: whoever holds the instance's may change leases too.
+Result<InstanceLock> lock(std::string_view instance) {
+    return InstanceLock::acquire(fmt::format("{}.leases", instance));
+}
+
+Result<LeaseRegister> read_register(const std::string& path) {
+    std::ifstream file(path);
+    if (!file) return LeaseRegister{};
+    std::stringstream text;
+    text << file.rdbuf();
+    auto owners = parse_lease_register(text.str());
+    if (owners) return std::move(*owners);
+    return fail(ErrorKind::failed,
+                fmt::format("\"{}\" is no register of leases; delete it, and the leases are of nobody", path));
+}
+
+}  // namespace
+
+void LeaseRegisterFile::Unmap::operator()(std::atomic<std::uint64_t>* number) const {
+    ::munmap(number, sizeof *number);
+}
+
+std::string LeaseRegisterFile::path() const {
+    return path_of(instance_, "leases");
+}
+
+Result<LeaseRegisterFile> LeaseRegisterFile::open(std::string_view instance, std::uint64_t table) {
+    static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+    // Taking the lock makes the directory.
+    const auto locked = lock(instance);
+    if (!locked) return fail(locked.error());
+    const std::string path = path_of(instance, "leases.generation");
+    const std::string what = fmt::format("cannot open \"{}\"", path);
+    const Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file.valid()) return fail_system(errno, what);
+    if (::ftruncate(file.get(), sizeof(std::uint64_t)) != 0) return fail_system(errno, what);
+    void* const memory = ::mmap(nullptr, sizeof(std::uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+    if (memory == MAP_FAILED) return fail_system(errno, what);
+    return LeaseRegisterFile(std::string(instance), table,
+                             Generation(static_cast<std::atomic<std::uint64_t>*>(memory)));
+}
+
+Result<LeaseRegister> LeaseRegisterFile::read() const {
+    auto owners = read_register(path());
+    if (!owners || owners->table == table_) return owners;
+    // Of a table that is no more: its ports may still be kept from the kernel.
+    LeaseRegister empty;
+    empty.table = table_;
+    empty.reserved = owners->reserved;
+    return empty;
+}
+
+Status LeaseRegisterFile::change(
+    const std::function<Status(LeaseRegister& owners)>& change,
+    const std::function<Status(const LeaseRegister& before, const LeaseRegister& after)>& settle) const {
+    const auto locked = lock(instance_);
+    if (!locked) return fail(locked.error());
+    const auto before = read();
+    if (!before) return fail(before.error());
+    LeaseRegister after = *before;
+    if (auto changed = change(after); !changed) return changed;
+    if (after == *before) return {};
+    if (auto settled = settle(*before, after); !settled) return settled;
+    if (auto written = write_whole_file(path(), to_text(after)); !written) {
+        (void)settle(after, *before);
+        return written;
+    }
+    generation_->fetch_add(1, std::memory_order_seq_cst);
+    return {};
+}
+
+LeaseRegister remove_lease_register(std::string_view instance) {
+    const std::string path = path_of(instance, "leases");
+    if (::access(path.c_str(), F_OK) != 0) return {};
+    const auto locked = lock(instance);
+    LeaseRegister owners = read_register(path).value_or(LeaseRegister{});
+    (void)::unlink(path.c_str());
+    return owners;
+}
+
+}  // namespace xdemux

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The register of owners as a file that all processes share, /run/xdemux/INSTANCE.leases, and beside it the number of
+// its changes, which is mapped so that asking for it costs nothing. Private to this box.
+//
+// Invariant: the file is replaced whole, by rename(2), under the lock; the number grows after that. So whoever sees a
+// number sees a register that is no older.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <xdemux/base/error.h>
+#include <xdemux/policy/lease_owner.h>
+
+namespace xdemux {
+
+class LeaseRegisterFile {
+  public:
+    /// `table` identifies the flow table that the owners' numbers stand in. Errors as open(2)'s.
+    static Result<LeaseRegisterFile> open(std::string_view instance, std::uint64_t table);
+
+    /// An empty one where there is none, or it is of another table.
+    [[nodiscard]] Result<LeaseRegister> read() const;
+    /// One change at a time. What it leaves is kept unless it fails; before that `settle` is told, which brings the
+    /// reserved ports of the kernel in line, and whose failure undoes it.
+    Status change(const std::function<Status(LeaseRegister& owners)>& change,
+                  const std::function<Status(const LeaseRegister& before, const LeaseRegister& after)>& settle) const;
+    [[nodiscard]] std::uint64_t generation() const { return generation_->load(std::memory_order_seq_cst); }
+
+  private:
+    struct Unmap {
+        void operator()(std::atomic<std::uint64_t>* number) const;
+    };
+    using Generation = std::unique_ptr<std::atomic<std::uint64_t>, Unmap>;
+    LeaseRegisterFile(std::string instance, std::uint64_t table, Generation generation)
+        : instance_(std::move(instance)), table_(table), generation_(std::move(generation)) {}
+    [[nodiscard]] std::string path() const;
+
+    std::string instance_;
+    std::uint64_t table_;
+    Generation generation_;
+};
+
+/// Removes the register and returns what stood in it, whatever the table.
+LeaseRegister remove_lease_register(std::string_view instance);
+
+}  // namespace xdemux

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <algorithm>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include <xdemux/ops/leases.h>
+
+namespace xdemux {
+namespace {
+
+std::set<std::uint32_t> ids_of(const LeaseRegister& owners, std::string_view name) {
+    std::set<std::uint32_t> ids;
+    for (const LeaseOwner& owner : owners.owners)
+        if (owner.name == name) ids.insert(owner.id);
+    return ids;
+}
+
+void add_owner(LeaseRow& row, const LeaseOwner* owner) {
+    if (owner == nullptr) return;
+    row.owner = owner->name;
+    if (owner->process) row.pid = owner->process->pid;
+}
+
+LeaseRow row_of(const Lease& lease, const LeaseRegister& owners, std::uint64_t now_ns) {
+    const FlowKey& key = lease.key;
+    LeaseRow row{key.proto, key.local.address, PortRange::one(key.local.port), key.remote, lease.facts.state};
+    const LeaseOwner* owner = owners.find(lease.facts.owner);
+    add_owner(row, owner);
+    const bool alive = owner != nullptr && !owner->gone_ns;
+    if (!alive && (row.state == LeaseState::leased || row.state == LeaseState::in_use))
+        row.state = LeaseState::quarantine;
+    row.target = lease.facts.target;
+    const std::uint64_t idle = now_ns > lease.facts.touched_ns ? now_ns - lease.facts.touched_ns : 0;
+    row.idle =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::nanoseconds(static_cast<std::int64_t>(idle)));
+    return row;
+}
+
+std::vector<LeaseRow> blocks_of(const LeaseRegister& owners) {
+    std::vector<LeaseRow> rows;
+    for (const LeaseOwner& owner : owners.owners) {
+        for (const PortBlock& block : owner.blocks) {
+            LeaseRow row{block.proto, block.local, block.ports};
+            row.state = owner.gone_ns ? LeaseState::quarantine : LeaseState::leased;
+            add_owner(row, &owner);
+            rows.push_back(std::move(row));
+        }
+    }
+    return rows;
+}
+
+/// Those who have nothing left are forgotten; the others are as good as gone.
+Status settle_owners(LeaseHost& host, const std::set<std::uint32_t>& ids, const std::set<std::uint32_t>& holding,
+                     std::uint64_t now_ns) {
+    return host.change([&](LeaseRegister& owners) -> Status {
+        for (LeaseOwner& owner : owners.owners) {
+            if (!ids.contains(owner.id)) continue;
+            owner.blocks.clear();
+            if (!owner.gone_ns) owner.gone_ns = now_ns;
+        }
+        std::erase_if(owners.owners,
+                      [&](const LeaseOwner& owner) { return ids.contains(owner.id) && !holding.contains(owner.id); });
+        if (owners.owners.empty()) owners.reserved = {};
+        return {};
+    });
+}
+
+}  // namespace
+
+Result<std::vector<LeaseRow>> read_leases(LeaseLedger& ledger, LeaseHost& host) {
+    const auto owners = host.read();
+    if (!owners) return fail(owners.error());
+    std::vector<LeaseRow> rows = blocks_of(*owners);
+    const std::uint64_t now = ledger.now_ns();
+    const auto walked = ledger.for_each([&](const Lease& lease) {
+        rows.push_back(row_of(lease, *owners, now));
+        return true;
+    });
+    if (!walked) return fail(walked.error());
+    const auto place = [](const LeaseRow& row) {
+        return std::tuple(row.remote.has_value(), row.proto, row.local, row.ports.first, row.remote);
+    };
+    std::ranges::sort(rows, {}, place);
+    return rows;
+}
+
+Result<bool> give_back(LeaseLedger& ledger, const Lease& lease) {
+    constexpr int attempts = 8;
+    Lease now = lease;
+    for (int attempt = 0; attempt < attempts; ++attempt) {
+        const auto state = state_after_release(now);
+        if (state == now.facts.state) return false;
+        const auto done = state ? ledger.change(now, *state) : ledger.erase(now);
+        if (!done) return fail(done.error());
+        if (*done) return !state;
+        // A packet came meanwhile.
+        const auto again = ledger.find(now.key);
+        if (!again) return fail(again.error());
+        if (!*again || (*again)->facts.owner != now.facts.owner) return true;
+        now = **again;
+    }
+    return false;
+}
+
+Error belongs_to_another(LeaseHost& host, const std::string& what, std::uint32_t holder, std::string_view owner) {
+    const auto owners = host.read();
+    const LeaseOwner* found = owners ? owners->find(holder) : nullptr;
+    return {ErrorKind::in_use, fmt::format("cannot release {}: it belongs to {}, not to \"{}\"", what,
+                                           found != nullptr ? found->describe() : "an owner that is gone", owner)};
+}
+
+Status release_lease(LeaseLedger& ledger, LeaseHost& host, const FlowKey& key, std::string_view owner) {
+    const auto lease = ledger.find(key);
+    if (!lease) return fail(lease.error());
+    if (!*lease) return fail(ErrorKind::not_found, fmt::format("no lease {}", key.to_string()));
+    const auto owners = host.read();
+    if (!owners) return fail(owners.error());
+    if (!ids_of(*owners, owner).contains((*lease)->facts.owner))
+        return fail(belongs_to_another(host, key.to_string(), (*lease)->facts.owner, owner));
+    const auto given = give_back(ledger, **lease);
+    if (!given) return fail(given.error());
+    return {};
+}
+
+Status release_block(LeaseHost& host, const PortBlock& block, std::string_view owner) {
+    const std::string name =
+        fmt::format("block {} {} {}", proto_name(block.proto), block.local.to_string(), block.ports.to_string());
+    return host.change([&](LeaseRegister& owners) -> Status {
+        for (LeaseOwner& each : owners.owners) {
+            if (std::ranges::find(each.blocks, block) == each.blocks.end()) continue;
+            if (each.name != owner)
+                return fail(ErrorKind::in_use, fmt::format("cannot release {}: it belongs to {}, not to \"{}\"", name,
+                                                           each.describe(), owner));
+            std::erase(each.blocks, block);
+            return {};
+        }
+        return fail(ErrorKind::not_found, fmt::format("no {}", name));
+    });
+}
+
+Result<std::size_t> release_owners(LeaseLedger& ledger, LeaseHost& host, const std::set<std::uint32_t>& owners,
+                                   const std::function<void(const Lease&)>& freed) {
+    std::size_t count = 0;
+    std::set<std::uint32_t> holding;
+    Status trouble;
+    const auto walked = ledger.for_each([&](const Lease& lease) {
+        if (!owners.contains(lease.facts.owner)) return true;
+        const auto free = give_back(ledger, lease);
+        if (!free) trouble = fail(free.error());
+        ++count;
+        if (free && *free && freed) freed(lease);
+        if (free && !*free) holding.insert(lease.facts.owner);
+        return trouble.has_value();
+    });
+    if (!walked) return fail(walked.error());
+    if (!trouble) return fail(trouble.error());
+    if (auto settled = settle_owners(host, owners, holding, ledger.now_ns()); !settled) return fail(settled.error());
+    return count;
+}
+
+Result<std::size_t> release_owner(LeaseLedger& ledger, LeaseHost& host, std::string_view owner) {
+    const auto owners = host.read();
+    if (!owners) return fail(owners.error());
+    const auto ids = ids_of(*owners, owner);
+    if (ids.empty()) return fail(ErrorKind::not_found, fmt::format("no leases of an owner \"{}\"", owner));
+    return release_owners(ledger, host, ids);
+}
+
+}  // namespace xdemux

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <xdemux/ops/instance.h>
+
+#include "port_allocator_impl.h"
+
+namespace xdemux {
+
+PortAllocator::PortAllocator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+PortAllocator::PortAllocator(PortAllocator&&) noexcept = default;
+PortAllocator& PortAllocator::operator=(PortAllocator&&) noexcept = default;
+
+PortAllocator::~PortAllocator() {
+    if (impl_ && impl_->options().bound_to_process && !impl_->options().process) (void)impl_->release_all();
+}
+
+Result<PortAllocator> PortAllocator::open(std::string_view instance, const PortAllocatorOptions& options) {
+    auto opened = Instance::open(instance);
+    if (!opened) return fail(opened.error());
+    const auto shared = std::make_shared<const Instance>(std::move(*opened));
+    auto host = host_of(shared);
+    if (!host) return fail(host.error());
+    return open(ledger_of(shared), std::move(*host), options);
+}
+
+Result<PortAllocator> PortAllocator::open(std::shared_ptr<LeaseLedger> ledger, std::shared_ptr<LeaseHost> host,
+                                          const PortAllocatorOptions& options) {
+    auto impl = std::make_unique<Impl>(std::move(ledger), std::move(host), options);
+    if (auto entered = impl->enter(); !entered) return fail(entered.error());
+    return PortAllocator(std::move(impl));
+}
+
+Result<SocketAddress> PortAllocator::lease(Proto proto, const Address& local, const SocketAddress& remote) {
+    return impl_->lease(proto, local, remote);
+}
+
+Status PortAllocator::release(Proto proto, const SocketAddress& local, const SocketAddress& remote) {
+    return impl_->release(proto, local, remote);
+}
+
+Result<PortBlock> PortAllocator::lease_block(Proto proto, const Address& local, std::uint32_t count) {
+    return impl_->lease_block(proto, local, count);
+}
+
+Status PortAllocator::release_block(const PortBlock& block) {
+    return impl_->release_block(block);
+}
+
+Result<std::size_t> PortAllocator::sweep() {
+    return impl_->sweep();
+}
+
+Result<std::size_t> PortAllocator::release_all() {
+    return impl_->release_all();
+}
+
+std::uint32_t PortAllocator::owner() const {
+    return impl_->owner();
+}
+
+PortRange PortAllocator::range() const {
+    return impl_->range();
+}
+
+std::uint64_t PortAllocator::size() const {
+    return impl_->size();
+}
+
+std::size_t PortAllocator::bytes() const {
+    return impl_->bytes();
+}
+
+}  // namespace xdemux
