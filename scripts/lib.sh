@@ -13,7 +13,7 @@ BUILD_PACKAGES=(build-essential clang libclang-rt-14-dev llvm clang-format clang
 # For the demo, the tests and the virtual machines. dnsmasq-base is the server alone, and redis-tools has redis's, both without a service.
 # shellcheck disable=SC2034
 DEMO_PACKAGES=(python3 dnsmasq-base bind9-dnsutils curl iperf3 nmap tcpdump tshark strace shellcheck redis-tools
-    qemu-system-x86 busybox-static cpio kmod)
+    qemu-system-x86 busybox-static cpio kmod xdp-tools)
 # For the tests, servers that bring a service, which scripts/setup neither starts nor enables: each with its unit.
 # shellcheck disable=SC2034
 declare -A SERVICE_PACKAGES=([openssh-server]=ssh [nginx]=nginx [postgresql-15]=postgresql)
