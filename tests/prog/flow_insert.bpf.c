@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The data path's insert in a program of its own, for the tests: it inserts the flow of each packet that it gets, as one
-// to be dropped, and answers with what came of it. It shares the maps and the settings of the shipped program.
+// The data path's insert in a program of its own, for the tests: it inserts the flow of each packet that it gets, as
+// one to be dropped, and answers with what came of it. It shares the maps and the settings of the shipped program.
 //
 // bpf_helpers.h wants the types of linux/bpf.h.
 // clang-format off
@@ -11,13 +11,10 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 SEC("xdp.frags")
-int insert(struct xdp_md *ctx)
-{
-	struct packet p = {};
+int insert(struct xdp_md* ctx) {
+    struct packet p = {};
 
-	if (parse_frame(ctx, &p) != REASON_UNDECIDED)
-		return -1;
-	if (p.family == FAMILY_IPV6)
-		return flow_insert(&p, FAMILY_IPV6, TARGET_DROP, 7);
-	return flow_insert(&p, FAMILY_IPV4, TARGET_DROP, 7);
+    if (parse_frame(ctx, &p) != REASON_UNDECIDED) return -1;
+    if (p.family == FAMILY_IPV6) return flow_insert(&p, FAMILY_IPV6, TARGET_DROP, 7);
+    return flow_insert(&p, FAMILY_IPV4, TARGET_DROP, 7);
 }

@@ -14,14 +14,24 @@
  * so that two who insert the same flow come one after the other, wherever it is put. Who puts a
  * flow into a far line is that line's writer too, and gives way rather than wait for it.
  *
- * The steps, each a store that is seen after the one before:
- *   insert  1 identity word: next generation, no ports   whoever still reads the former flow
- * notices 2 addresses, traffic, last seen, owner 3 identity word: ports, use, life             the
- * entry is whole 4 elsewhere, where it is near or far          look-ups go far enough 5 tag THE
- * FLOW IS THERE erase   1 tag                                         THE FLOW IS GONE 2 elsewhere,
- * counted anew look up 1 tags; where they name a place, 2 identity word, addresses, identity word
- * the same twice, or it was no whole entry change  compare-and-swap of the identity word generation
- * and all, so never another flow's
+ * The steps, each a store that is seen after the one before.
+ *
+ * Insert:
+ *   - identity word: next generation, no ports; whoever still reads the former flow notices
+ *   - addresses, traffic, last seen, owner
+ *   - identity word: ports, use, life; the entry is whole
+ *   - `elsewhere`, where it is near or far; look-ups go far enough
+ *   - tag; the flow is there
+ *
+ * Erase:
+ *   - tag; the flow is gone
+ *   - `elsewhere`, counted anew
+ *
+ * Look up:
+ *   - tags; where they name a place:
+ *   - identity word, addresses, identity word; the same twice, or it was no whole entry
+ *
+ * Change: compare-and-swap of the identity word, generation and all, so never another flow's.
  *
  * A writer that is killed leaves its name in `writer`, a free place half written, or `elsewhere`
  * too large. Who wants the line next finds that the writer is no more, takes the line over by
