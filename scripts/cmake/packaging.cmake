@@ -10,7 +10,8 @@ install(TARGETS xdemux EXPORT xdemuxTargets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
-install(FILES ${PROJECT_SOURCE_DIR}/bpf/include/xdemux/contract.h ${PROJECT_SOURCE_DIR}/bpf/include/xdemux/oracle.h
+install(FILES ${PROJECT_SOURCE_DIR}/bpf/include/xdemux/contract.h ${PROJECT_SOURCE_DIR}/bpf/include/xdemux/flow_layout.h
+              ${PROJECT_SOURCE_DIR}/bpf/include/xdemux/oracle.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xdemux)
 foreach(box base policy kernel ops)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/loader/${box}/include/xdemux/${box}
