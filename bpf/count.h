@@ -41,6 +41,22 @@ static __always_inline void count_reason(const struct packet *p, const struct ou
 		c->monitored_packets++;
 }
 
+static __always_inline void count_target(const struct packet *p, const struct outcome *o)
+{
+	__u32 number = o->steer;
+	struct target_count *c = bpf_map_lookup_elem(&target_counts, &number);
+
+	if (!c)
+		return;
+	if (o->action == VERDICT_STEER) {
+		c->packets++;
+		c->bytes += p->frame_len;
+	} else if (o->reason == REASON_TARGET_FALLBACK) {
+		c->fallback_packets++;
+		c->fallback_bytes += p->frame_len;
+	}
+}
+
 static __always_inline void count(const struct packet *p, const struct outcome *o)
 {
 	__u32 index;
@@ -52,6 +68,8 @@ static __always_inline void count(const struct packet *p, const struct outcome *
 		index = o->listener;
 		add(bpf_map_lookup_elem(&listener_counts, &index), p->frame_len);
 	}
+	if (o->steer)
+		count_target(p, o);
 	if (!o->counted)
 		return;
 	index = port_index(p, p->dst_port);

@@ -49,9 +49,10 @@ static __always_inline int is_plain(enum verdict verdict)
 
 static __always_inline int conclude_flow(const struct packet *p, const struct flow_match *match)
 {
-	enum verdict verdict = verdict_of(match->use & FLOW_TARGET_MASK);
+	__u32 number = match->use & FLOW_TARGET_MASK;
+	enum verdict verdict = verdict_of(number);
 
-	if (!is_plain(verdict))
+	if (number >= TARGET_FIRST || !is_plain(verdict))
 		return DECLINED;
 	flow_add(match->rest, match->place, p->family, match->use, p->frame_len, p->tcp_flags);
 	return conclude(p, REASON_FLOW, verdict, 0);

@@ -105,6 +105,7 @@ __noinline int flow_count(__u64 found, __u32 family, __u32 bytes, __u32 tcp_flag
 static __always_inline __u64 match_flow(const struct packet *p, const struct port_slot *slot,
 					struct outcome *o)
 {
+	__u32 number;
 	__u64 found;
 
 	if (!slot->flows)
@@ -115,7 +116,9 @@ static __always_inline __u64 match_flow(const struct packet *p, const struct por
 		return 0;
 	o->answered |= STAGE_FLOW;
 	o->reason = REASON_FLOW;
-	o->target = FLOW_ANSWER_USE(found) & FLOW_TARGET_MASK;
+	number = FLOW_ANSWER_USE(found) & FLOW_TARGET_MASK;
+	o->steer = number < TARGET_FIRST ? 0 : number;
+	o->target = number < TARGET_FIRST ? number : TARGET_STEER;
 	o->named = 1;
 	return found;
 }

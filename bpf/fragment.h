@@ -23,6 +23,8 @@ static __always_inline void fragment_remember(const struct packet *p, const stru
 	struct fragment_key key = {};
 	struct fragment first = {
 		.verdict = o->verdict,
+		.steer = o->steer,
+		.hash = o->hash,
 	};
 
 	fragment_key_of(p, &key);
@@ -44,6 +46,8 @@ static __always_inline void fragment_follow(const struct packet *p, struct outco
 	o->reason = REASON_FRAGMENT;
 	/* The first fragment was answered; the datagram gets one answer. */
 	o->verdict = first->verdict == VERDICT_REJECT ? VERDICT_DROP : first->verdict;
+	o->steer = first->steer;
+	o->hash = first->hash;
 }
 
 #endif

@@ -18,6 +18,7 @@
 #include "reject.h"
 #include "scan.h"
 #include "settle.h"
+#include "steer.h"
 #include "trace.h"
 
 /* Steps 1 to 5. Port zero is reserved: no entry names it, none is asked. */
@@ -75,6 +76,8 @@ static __always_inline void settle_ports(struct xdp_md *ctx, const struct packet
 	o->counted = 1;
 	if (is_refused(ctx, p, o))
 		o->verdict = VERDICT_DROP;
+	else if (matched && o->target == TARGET_STEER)
+		aim(p, o);
 	else if (matched)
 		o->verdict = verdict_of(o->target);
 	else if (o->local)
@@ -89,10 +92,27 @@ static __always_inline void settle_ports(struct xdp_md *ctx, const struct packet
 		confirm_local(ctx, p, o);
 }
 
+/* Whether the packet went its way; in monitor mode, whether it would have. */
+static __always_inline int is_steered(struct xdp_md *ctx, const struct packet *p, __u32 enforced,
+				      struct outcome *o)
+{
+	o->asked |= STAGE_TARGET;
+	if (steer(ctx, o->steer, o->hash, !enforced || p->traced) != XDP_REDIRECT) {
+		fall_back(p, o);
+		return 0;
+	}
+	o->answered |= STAGE_TARGET;
+	if (enforced)
+		o->action = VERDICT_STEER;
+	return 1;
+}
+
 /* Carries the verdict out. An answer that cannot be given is a drop. */
 static __always_inline int act(struct xdp_md *ctx, const struct packet *p,
 			       const struct rules *rules, struct outcome *o)
 {
+	if (o->verdict == VERDICT_STEER && is_steered(ctx, p, rules->mode == MODE_ENFORCE, o))
+		return o->action == VERDICT_STEER ? XDP_REDIRECT : XDP_PASS;
 	if (o->verdict == VERDICT_REJECT && rules->mode == MODE_ENFORCE && !p->traced &&
 	    !reject_allowed())
 		o->verdict = VERDICT_DROP;

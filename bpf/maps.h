@@ -149,6 +149,95 @@ struct {
 	__type(value, struct guard_rate);
 } guard_rates SEC(".maps");
 
+/* User space writes, the data path reads where a listener or a flow steers. Key: a target's number.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TARGETS);
+	__type(key, __u32);
+	__type(value, struct target);
+} targets SEC(".maps");
+
+/* User space writes, the data path reads where an entry says TARGET_STEER. Key: listener id. Size:
+ * loader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 16385);
+	__type(key, __u32);
+	__type(value, struct listener_target);
+} listener_targets SEC(".maps");
+
+/* The data path writes, user space reads. Key: a target's number. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TARGETS);
+	__type(key, __u32);
+	__type(value, struct target_count);
+} target_counts SEC(".maps");
+
+/* User space makes a table and puts it in, the data path reads. Key: a group's number. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, TARGETS);
+	__type(key, __u32);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_ARRAY);
+			__uint(max_entries, 1);
+			__uint(key_size, sizeof(__u32));
+			__uint(value_size, sizeof(struct group_table));
+		});
+} group_tables SEC(".maps");
+
+/* User space alone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct group_member);
+	__type(value, struct group_weight);
+} group_members SEC(".maps");
+
+/* Where steered packets are handed over. User space writes; the kernel takes out devices and
+ * sockets that are gone. Keys: CPU; ifindex; index from xsk_queues; a target's number. Size of the
+ * first: loader, as many as the kernel may have. */
+struct {
+	__uint(type, BPF_MAP_TYPE_CPUMAP);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32); /* frames that may wait */
+} cpus SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u32); /* ifindex */
+} devs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u32);
+} xsks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKMAP);
+	__uint(max_entries, TARGETS);
+	__type(key, __u32);
+	__type(value, __u64);
+} sockets SEC(".maps");
+
+/* User space writes, the data path reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct xsk_queue);
+	__type(value, struct xsk_place);
+} xsk_queues SEC(".maps");
+
 /* User space writes, the data path reads while `blocking` has not passed. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

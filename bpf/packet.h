@@ -51,14 +51,17 @@ struct outcome {
 	enum verdict verdict; /* what enforce mode does */
 	enum verdict action;  /* what is done */
 	__u32 listener;
-	__u32 target;  /* enum target_kind */
-	__u32 local;   /* 1: the destination is this host's, by the table of local routes */
-	__u32 named;   /* 1: a flow, or a listener on an address or prefix, matched */
-	__u32 counted; /* 1: a packet to a port of this host, for the port counters */
-	__u32 prefix_len;
-	__u32 guarded; /* 1: the listener has a guard */
-	__u32 asked;   /* enum stage, for explain */
+	__u32 steer; /* of TARGET_STEER: the target's number, of a group its member's */
+	__u32 hash;  /* of the 4-tuple, where it is steered by it */
+	__u32 asked; /* enum stage, for explain */
 	__u32 answered;
+	__u8 target;  /* enum target_kind, TARGET_STEER at most */
+	__u8 local;   /* 1: the destination is this host's, by the table of local routes */
+	__u8 named;   /* 1: a flow, or a listener on an address or prefix, matched */
+	__u8 counted; /* 1: a packet to a port of this host, for the port counters */
+	__u8 guarded; /* 1: the listener has a guard */
+	__u8 prefix_len;
+	__u8 zero[2];
 };
 
 static __always_inline __u32 port_index(const struct packet *p, __u16 port)

@@ -11,6 +11,7 @@
 #include "listener.h"
 #include "local.h"
 #include "parse_icmp.h"
+#include "steer.h"
 
 /* An ICMP error follows its flow, and is never answered nor subject to the closed policy: path MTU
  * discovery needs it. */
@@ -21,8 +22,12 @@ static __always_inline void settle_icmp_error(const struct packet *p, struct out
 	if (!p->quotes_ports)
 		return;
 	slot = slot_find(p, p->dst_port);
-	if (slot && match_flow(p, slot, o))
-		o->verdict = o->target == TARGET_PASS ? VERDICT_PASS : VERDICT_DROP;
+	if (slot && match_flow(p, slot, o)) {
+		if (o->target == TARGET_STEER)
+			aim(p, o);
+		if (o->target != TARGET_STEER)
+			o->verdict = o->target == TARGET_PASS ? VERDICT_PASS : VERDICT_DROP;
+	}
 	o->reason = REASON_ICMP_ERROR;
 }
 

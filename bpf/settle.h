@@ -13,7 +13,8 @@
 
 /* A target's verdict: their numbers run in step. */
 _Static_assert(TARGET_DROP - TARGET_PASS == VERDICT_DROP &&
-		       TARGET_REJECT - TARGET_PASS == VERDICT_REJECT,
+		       TARGET_REJECT - TARGET_PASS == VERDICT_REJECT &&
+		       TARGET_STEER - TARGET_PASS == VERDICT_STEER,
 	       "targets and verdicts");
 
 static __always_inline enum verdict verdict_of(__u32 target)

@@ -41,6 +41,7 @@ static __always_inline void trace_write(const struct xdp_md *ctx, const struct p
 
 	if (!t)
 		return;
+	t->key = o->steer;
 	t->asked = o->asked;
 	t->answered = o->answered;
 	t->reason = o->reason;

@@ -142,31 +142,6 @@ Address decode_address(contract::family family, const __u8 (&bytes)[16]) {
     return Address::ipv6(copy);
 }
 
-contract::target_kind encode(TargetKind kind) {
-    switch (kind) {
-        case TargetKind::pass:
-            return contract::TARGET_PASS;
-        case TargetKind::drop:
-            return contract::TARGET_DROP;
-        case TargetKind::reject:
-            break;
-    }
-    return contract::TARGET_REJECT;
-}
-
-Result<TargetKind> decode_target(std::uint32_t kind) {
-    switch (kind) {
-        case contract::TARGET_PASS:
-            return TargetKind::pass;
-        case contract::TARGET_DROP:
-            return TargetKind::drop;
-        case contract::TARGET_REJECT:
-            return TargetKind::reject;
-        default:
-            return fail(ErrorKind::failed, fmt::format("a table holds a target of unknown kind {}", kind));
-    }
-}
-
 contract::rules encode(const Settings& settings) {
     return {settings.mode == Mode::enforce ? contract::MODE_ENFORCE : contract::MODE_MONITOR, encode(settings.closed),
             settings.host ? 1U : 0U};
@@ -177,7 +152,7 @@ Settings decode(const contract::rules& rules) {
             rules.host != 0};
 }
 
-contract::listener encode(const Listener& listener, contract::listener_state state) {
+contract::listener encode(const Listener& listener, std::uint32_t target, contract::listener_state state) {
     contract::listener out{};
     copy_bytes(out.addr, listener.local.address());
     out.ifindex = listener.ifindex();
@@ -186,7 +161,7 @@ contract::listener encode(const Listener& listener, contract::listener_state sta
     out.proto = encode(listener.proto);
     out.scope = encode(listener.local.form);
     out.family = encode(listener.scope());
-    out.target = encode(listener.target.kind);
+    out.target = target;
     out.state = state;
     out.prefix_len = listener.local.prefix.length;
     out.reuseport = listener.reuseport ? 1 : 0;
@@ -196,8 +171,8 @@ contract::listener encode(const Listener& listener, contract::listener_state sta
     return out;
 }
 
-Result<Listener> decode(std::uint32_t id, const contract::listener& listener) {
-    const auto target = decode_target(listener.target);
+Result<Listener> decode(std::uint32_t id, const contract::listener& listener, const TargetTable& targets) {
+    const auto target = targets.find(listener.target);
     if (!target) return fail(target.error().in(fmt::format("listener {}", id)));
     Listener out;
     out.id = id;
@@ -209,7 +184,7 @@ Result<Listener> decode(std::uint32_t id, const contract::listener& listener) {
     out.v6only = listener.scope == contract::SCOPE_WILDCARD && listener.family == contract::FAMILY_IPV6;
     out.reuseport = listener.reuseport != 0;
     out.name = read_name(listener.name);
-    out.target = {*target};
+    out.target = *target;
     if (listener.prefix_len > address_bits(out.local.family()))
         return fail(ErrorKind::failed, fmt::format("listener {} has a prefix of {} bits", id, listener.prefix_len));
     return out;
@@ -355,12 +330,12 @@ std::string_view state_name(contract::flow_state state) {
 
 }  // namespace
 
-Result<Flow> decode(const contract::flow_key& key, const FlowFacts& facts) {
+Result<Flow> decode(const contract::flow_key& key, const FlowFacts& facts, const TargetTable& targets) {
     Flow out;
     out.key = decode(key);
-    const auto target = decode_target(facts.target);
+    const auto target = targets.find(facts.target);
     if (!target) return fail(target.error().in(fmt::format("flow {}", out.key.to_string())));
-    out.target = {*target};
+    out.target = *target;
     out.state = state_name(facts.state);
     out.packets = facts.packets;
     out.bytes = facts.bytes;

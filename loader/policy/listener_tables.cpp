@@ -85,7 +85,7 @@ class Compiler {
 
     Answer answer_of(std::uint32_t id) const {
         const Listener& listener = listeners_.listeners().at(id);
-        return {id, listener.target.kind, !listener.guard.empty()};
+        return {id, entry_kind(listener.target.kind), !listener.guard.empty()};
     }
 
     Slot& slot(Proto proto, std::uint16_t port) { return slots_[static_cast<unsigned>(proto) << 16U | port]; }

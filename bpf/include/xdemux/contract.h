@@ -26,7 +26,7 @@ namespace xdemux::contract
 #endif
 
 /* Raised when a layout below changes: tools refuse the tables of another version. */
-XDEMUX_CONSTANT(CONTRACT_VERSION, 3);
+XDEMUX_CONSTANT(CONTRACT_VERSION, 4);
 
 XDEMUX_CONSTANT(NAME_SIZE, 16); /* a name and its terminating zero */
 XDEMUX_CONSTANT(ADDR_SIZE, 16);
@@ -67,7 +67,18 @@ enum target_kind {
 	TARGET_PASS = 1,
 	TARGET_DROP = 2,
 	TARGET_REJECT = 3,
+	TARGET_STEER = 4, /* of a listener's entries: one of those below, see listener_targets */
+	TARGET_CPU = 5,
+	TARGET_DEV = 6,
+	TARGET_GROUP = 7,
+	TARGET_XSK = 8,
+	TARGET_SOCKET = 9,
 };
+
+/* A target by its number: TARGET_PASS, TARGET_DROP or TARGET_REJECT, or from TARGET_FIRST on its
+ * index in map targets. */
+XDEMUX_CONSTANT(TARGET_FIRST, 16);
+XDEMUX_CONSTANT(TARGETS, 4096);
 
 /* Why, one for each packet. The names are a promise: the tool prints them in lower case. */
 enum reason {
@@ -122,7 +133,7 @@ enum slot_hint {
 
 struct port_slot {
 	__u32 listener[2]; /* by enum family: id of the unbound wildcard listener, 0: none */
-	__u8 target[2];	   /* by enum family: its enum target_kind */
+	__u8 target[2];	   /* by enum family: its enum target_kind, TARGET_STEER at most */
 	__u8 hints[2];	   /* by enum family: enum slot_hint */
 	__u32 flows;	   /* flows whose local port this is */
 };
@@ -151,7 +162,7 @@ struct listener {
 	enum proto proto;
 	enum listener_scope scope;
 	enum family family; /* FAMILY_DUAL: a wildcard of both */
-	enum target_kind target;
+	__u32 target;	    /* its number */
 	enum listener_state state;
 	__u8 prefix_len; /* bits; of an exact address all of them, of a wildcard 0 */
 	__u8 reuseport;
@@ -181,9 +192,9 @@ XDEMUX_ASSERT_LAYOUT(struct journal, 4);
 /* Value of listen_addrs and listen_prefixes. */
 struct listen_entry {
 	__u32 listener;
-	enum target_kind target;
-	__u8 prefix_len; /* bits of the prefix that matched */
-	__u8 guarded;	 /* 1: the listener has a guard */
+	enum target_kind target; /* TARGET_STEER at most */
+	__u8 prefix_len;	 /* bits of the prefix that matched */
+	__u8 guarded;		 /* 1: the listener has a guard */
 	__u8 zero[2];
 };
 XDEMUX_ASSERT_LAYOUT(struct listen_entry, 12);
@@ -275,6 +286,80 @@ struct guard_rate {
 				I.371) */
 };
 XDEMUX_ASSERT_LAYOUT(struct guard_rate, 8);
+
+/*
+ * Map targets, array by number: where packets are steered to. User space writes a row before
+ * anything names it, and clears it when nothing does and no packet that met it is under way any
+ * more: what stands here of a target that is named never changes.
+ */
+struct target {
+	enum target_kind kind;	   /* TARGET_NONE: free; from TARGET_CPU on */
+	enum target_kind fallback; /* what is done where it cannot act: pass, drop or reject */
+	__u32 first;		   /* cpu: the first CPU; dev: ifindex */
+	__u32 count;		   /* cpu: so many from the first on */
+	__u32 queue;		   /* cpu: frames that may wait for each */
+	__u8 dst_mac[6];	   /* dev: written into each frame where `rewrite` says so */
+	__u8 src_mac[6];
+	__u8 rewrite; /* dev: 1: the MACs above */
+	__u8 sticky;  /* group: 1: a flow stays with its first member, in the flow table */
+	__u8 zero[2];
+	char name[16]; /* group, xsk, socket: the user's; dev: the device's, for people */
+};
+XDEMUX_ASSERT_LAYOUT(struct target, 52);
+
+/* Map listener_targets, array by listener id: the number of a target from TARGET_CPU on, written
+ * before the listener's entries appear; 0: the listener's target is in its entries. */
+struct listener_target {
+	__u32 target;
+};
+XDEMUX_ASSERT_LAYOUT(struct listener_target, 4);
+
+/* Map target_counts, per CPU, by a target's number: what went there, and what could not. A group's
+ * packets count at their member. */
+struct target_count {
+	__u64 packets;
+	__u64 bytes;
+	__u64 fallback_packets;
+	__u64 fallback_bytes;
+};
+XDEMUX_ASSERT_LAYOUT(struct target_count, 32);
+
+/*
+ * Map group_tables, array of maps by a group's number: an array of one struct group_table, Maglev's
+ * look-up table (Eisenbud et al., NSDI 2016), in which a packet's hash finds a member. It is
+ * replaced as a whole, never written to.
+ */
+XDEMUX_CONSTANT(GROUP_PLACES, 65537);
+struct group_table {
+	__u16 members[65537]; /* their targets' numbers; 0: the group is empty */
+};
+XDEMUX_ASSERT_LAYOUT(struct group_table, 131074);
+
+/* Map group_members, hash: what the user asked for. User space alone. */
+struct group_member {
+	__u32 group;  /* its number */
+	__u32 target; /* the member's number; no group */
+};
+XDEMUX_ASSERT_LAYOUT(struct group_member, 8);
+
+struct group_weight {
+	__u32 weight; /* 0: it drains */
+};
+XDEMUX_ASSERT_LAYOUT(struct group_weight, 4);
+
+/* Map xsk_queues, hash: which AF_XDP socket serves a queue for a target. User space writes. */
+struct xsk_queue {
+	__u32 ifindex;
+	__u32 queue;  /* the receive queue's index */
+	__u32 target; /* its number */
+};
+XDEMUX_ASSERT_LAYOUT(struct xsk_queue, 12);
+
+struct xsk_place {
+	__u32 index; /* in map xsks (XSKMAP), from which the kernel takes a socket that is closed */
+	__u32 pid;   /* who registered it */
+};
+XDEMUX_ASSERT_LAYOUT(struct xsk_place, 8);
 
 /* Key of blocks, hash: sources that are blocked for a time. User space writes. */
 struct block_source {
@@ -411,7 +496,7 @@ XDEMUX_ASSERT_LAYOUT(struct flow_line, 64);
 
 /*
  * Maps flows4 and flows6, arrays by place. What `use`, `life` and `traffic` are made of:
- *   use      enum flow_state << FLOW_STATE_SHIFT | target (enum target_kind)
+ *   use      enum flow_state << FLOW_STATE_SHIFT | the target's number
  *   life     enum proto << FLOW_PROTO_SHIFT | generation: how often the place was used
  *   traffic  packets << FLOW_PACKETS_SHIFT | bytes, without what is in flow_carries
  */
@@ -527,8 +612,10 @@ XDEMUX_ASSERT_LAYOUT(struct fragment_key, 40);
 
 struct fragment {
 	enum verdict verdict;
+	__u32 steer; /* VERDICT_STEER: the target's number, of a group its member's */
+	__u32 hash;  /* ... and what chose among its CPUs */
 };
-XDEMUX_ASSERT_LAYOUT(struct fragment, 4);
+XDEMUX_ASSERT_LAYOUT(struct fragment, 12);
 
 /* Maps port_counters and port_drops, per CPU, by (proto << 16) | local port; listener_counts by
  * listener id. */
@@ -623,10 +710,11 @@ enum stage {
 	STAGE_FRAGMENT = 2048,
 	STAGE_GUARD = 4096,
 	STAGE_BLOCK = 8192,
+	STAGE_TARGET = 16384, /* answered: it can act */
 };
 
 struct trace {
-	__u64 key;
+	__u64 key; /* in the answer: the number of the target steered to, of a group its member's */
 	__u16 asked;	  /* enum stage: look-ups that were made */
 	__u16 answered;	  /* enum stage: those that found something */
 	__u8 reason;	  /* enum reason */

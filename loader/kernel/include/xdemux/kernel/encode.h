@@ -13,6 +13,7 @@
 #include <xdemux/policy/listener.h>
 #include <xdemux/policy/listener_tables.h>
 #include <xdemux/policy/settings.h>
+#include <xdemux/policy/target_table.h>
 
 namespace xdemux {
 
@@ -21,15 +22,21 @@ contract::family encode(Family family);
 Address decode_address(contract::family family, const __u8 (&bytes)[16]);
 
 contract::target_kind encode(TargetKind kind);
-/// ErrorKind::failed for a number that this version does not know.
+/// Of no more than TARGET_STEER in the tables' entries. ErrorKind::failed for a number that this version does not know.
 Result<TargetKind> decode_target(std::uint32_t kind);
+
+/// A row of map targets; not of one that is_simple().
+contract::target encode(const Target& target);
+/// None where the row is free.
+Result<std::optional<Target>> decode(const contract::target& target);
 
 contract::rules encode(const Settings& settings);
 Settings decode(const contract::rules& rules);
 
-contract::listener encode(const Listener& listener, contract::listener_state state);
+/// `target` is the number of its target.
+contract::listener encode(const Listener& listener, std::uint32_t target, contract::listener_state state);
 /// Without its guard, which stands in tables of its own. ErrorKind::failed where it makes no sense.
-Result<Listener> decode(std::uint32_t id, const contract::listener& listener);
+Result<Listener> decode(std::uint32_t id, const contract::listener& listener, const TargetTable& targets);
 
 /// `serial` is left at 0: it is given out by others.
 contract::guard encode(const Guard& guard);
@@ -55,7 +62,7 @@ Slot decode(const contract::port_slot& slot);
 contract::flow_key encode(const FlowKey& key);
 FlowKey decode(const contract::flow_key& key);
 /// ErrorKind::failed where it makes no sense.
-Result<Flow> decode(const contract::flow_key& key, const FlowFacts& facts);
+Result<Flow> decode(const contract::flow_key& key, const FlowFacts& facts, const TargetTable& targets);
 
 contract::local_route encode_local(const Prefix& prefix);
 Prefix decode(const contract::local_route& route);

@@ -18,9 +18,9 @@ namespace xdemux {
 
 /// Which listener a look-up finds. Of a reuseport group the member with the lowest id answers.
 struct Answer {
-    std::uint32_t listener = 0;  ///< 0 = none
-    TargetKind target = TargetKind::pass;
-    bool guarded = false;  ///< the listener has a guard, which is to be asked
+    std::uint32_t listener = 0;            ///< 0 = none
+    TargetKind target = TargetKind::pass;  ///< its entry_kind()
+    bool guarded = false;                  ///< the listener has a guard, which is to be asked
 
     friend constexpr bool operator==(const Answer&, const Answer&) = default;
 };

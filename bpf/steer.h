@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Targets beyond pass, drop and reject: which one it is, of a group which member, and the handing
+ * over. A target that cannot act changes nothing, and its fallback stands in.
+ *
+ * Delivery to a socket is not done here: XDP passes such a packet, and the namespace's sk_lookup
+ * program finds the socket.
+ */
+#ifndef XDEMUX_STEER_H
+#define XDEMUX_STEER_H
+
+#include "flow_table.h"
+#include "frame.h"
+#include "maps.h"
+#include "packet.h"
+#include "reject.h"
+#include "settle.h"
+
+/* Spread evenly over `count` by the hash's upper bits. */
+static __always_inline __u32 choice_of(__u32 hash, __u32 count)
+{
+	return (__u64)hash * count >> 32;
+}
+
+/* The member of a group that the hash falls on; 0: it has none. */
+static __always_inline __u32 member_of(__u32 group, __u32 hash)
+{
+	__u32 zero = 0, place = choice_of(hash, GROUP_PLACES);
+	const struct group_table *table;
+	void *inner;
+
+	inner = bpf_map_lookup_elem(&group_tables, &group);
+	if (!inner)
+		return 0;
+	table = bpf_map_lookup_elem(inner, &zero);
+	barrier_var(place); /* the verifier knows less of a product */
+	return table && place < GROUP_PLACES ? table->members[place] : 0;
+}
+
+/* What a match of TARGET_STEER means for the packet. A global function, since few packets need it
+ * and the verifier shall look at it once. */
+__noinline int aim(const struct packet *p, struct outcome *o)
+{
+	const struct listener_target *of_listener;
+	const struct target *target;
+	__u32 number, member;
+
+	if (!p || !o)
+		return 0;
+	number = o->listener;
+	if (!o->steer) {
+		of_listener = bpf_map_lookup_elem(&listener_targets, &number);
+		o->steer = of_listener ? of_listener->target : 0;
+	}
+	o->hash = flow_hash_of(p);
+	o->verdict = VERDICT_STEER;
+	number = o->steer;
+	target = bpf_map_lookup_elem(&targets, &number);
+	if (!target || target->kind != TARGET_GROUP)
+		return 0;
+	member = member_of(number, o->hash);
+	if (!member)
+		return 0; /* a group cannot act by itself, and its fallback stands in */
+	if (member >= TARGET_FIRST) {
+		o->steer = member;
+		return 0;
+	}
+	o->target = member;
+	o->verdict = verdict_of(member);
+	return 0;
+}
+
+static __always_inline int has_fragments(struct xdp_md *ctx)
+{
+	struct frame f = frame_of(ctx);
+
+	return bpf_xdp_get_buff_len(ctx) > frame_linear_len(&f);
+}
+
+static __always_inline int steer_to_cpu(const struct target *t, __u32 hash)
+{
+	return bpf_redirect_map(&cpus, t->first + choice_of(hash, t->count), 0);
+}
+
+static __always_inline int steer_to_dev(struct xdp_md *ctx, const struct target *t, __u32 dry)
+{
+	struct frame f = frame_of(ctx);
+	struct ethernet *eth = frame_at(&f, 0, sizeof(*eth));
+	__u32 mtu = 0;
+
+	if (!eth || bpf_check_mtu(ctx, t->first, &mtu, 0, 0) ||
+	    bpf_redirect_map(&devs, t->first, 0) != XDP_REDIRECT)
+		return 0;
+	if (t->rewrite && !dry) {
+		__builtin_memcpy(eth->dst, t->dst_mac, sizeof(eth->dst));
+		__builtin_memcpy(eth->src, t->src_mac, sizeof(eth->src));
+	}
+	return XDP_REDIRECT;
+}
+
+static __always_inline int steer_to_xsk(struct xdp_md *ctx, __u32 number)
+{
+	struct xsk_queue key = {
+		.ifindex = ctx->ingress_ifindex,
+		.queue = ctx->rx_queue_index,
+		.target = number,
+	};
+	const struct xsk_place *place = bpf_map_lookup_elem(&xsk_queues, &key);
+
+	return place ? bpf_redirect_map(&xsks, place->index, 0) : 0;
+}
+
+/*
+ * XDP_REDIRECT: handed over, if the program returns it; where `dry`, the frame is left as it is
+ * for one that does not. 0: the target cannot act, and nothing has changed. Only the CPUs' map
+ * takes frames of several buffers (xdp_do_redirect of Linux 6.1).
+ */
+__noinline int steer(struct xdp_md *ctx, __u32 number, __u32 hash, __u32 dry)
+{
+	const struct target *t = bpf_map_lookup_elem(&targets, &number);
+
+	if (!t)
+		return 0;
+	if (t->kind == TARGET_CPU)
+		return steer_to_cpu(t, hash);
+	if (has_fragments(ctx))
+		return 0;
+	if (t->kind == TARGET_DEV)
+		return steer_to_dev(ctx, t, dry);
+	return t->kind == TARGET_XSK ? steer_to_xsk(ctx, number) : 0;
+}
+
+/* What has no ports of its own has no answer either. */
+static __always_inline void fall_back(const struct packet *p, struct outcome *o)
+{
+	__u32 number = o->steer;
+	const struct target *t = bpf_map_lookup_elem(&targets, &number);
+
+	o->reason = REASON_TARGET_FALLBACK;
+	o->verdict = t && t->kind ? verdict_of(t->fallback) : VERDICT_PASS;
+	if (o->verdict == VERDICT_REJECT && (!o->counted || !may_be_answered(p)))
+		o->verdict = VERDICT_DROP;
+}
+
+#endif
