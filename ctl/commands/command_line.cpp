@@ -21,6 +21,7 @@
 #include "commands/scan.h"
 #include "commands/settings.h"
 #include "commands/table.h"
+#include "commands/target.h"
 #include "commands/verify.h"
 
 namespace xdemux {
@@ -57,6 +58,7 @@ CommandLine::CommandLine() : app_("the port table of a host, one layer earlier",
     add_table_command(app_, commands_);
     add_counter_commands(app_, commands_);
     add_reason_commands(app_, commands_);
+    add_target_commands(app_, commands_);
     add_scan_commands(app_, commands_);
     add_monitor_command(app_, commands_);
     add_port_commands(app_, commands_);

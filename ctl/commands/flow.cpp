@@ -168,7 +168,7 @@ void add_change_command(CLI::App* object, Commands& commands, const char* name, 
         command->add_option("REMOTE", arguments->remote, "ADDR:PORT of the peer"),
     };
     if (verb == BatchVerb::add)
-        of_one.push_back(command->add_option("--to", arguments->target, "pass, drop or reject")->type_name("TARGET"));
+        of_one.push_back(command->add_option("--to", arguments->target, target_forms)->type_name("TARGET"));
     CLI::Option* batch =
         command->add_option("--batch", arguments->batch, "one a line, all or none; \"-\" is standard input");
     batch->type_name("FILE");

@@ -248,7 +248,7 @@ void add_lease(CLI::App* object, Commands& commands) {
     option("--quarantine", arguments->quarantine, "after an RST, or the end of the owner; 60 unless given", "SECONDS");
     option("--quota", arguments->quota, "most ports that the owner may have; no limit unless given", "N");
     option("--range", arguments->range, "from which, and kept from the kernel; above its own unless given", "RANGE");
-    option("--to", arguments->target, "where their packets go: pass, drop or reject", "TARGET");
+    option("--to", arguments->target, "where their packets go, as of flow add", "TARGET");
     command->add_flag("--reuse-time-wait", arguments->reuse_time_wait,
                       "when nothing else is left (RFC 6191); the owner must use TCP timestamps");
     add_dry_run(command, arguments->dry_run);

@@ -191,7 +191,7 @@ void add_change_command(CLI::App* object, Commands& commands, const char* name, 
         command->add_option("--name", arguments->name, "what to call it")->type_name("NAME"),
     };
     if (verb != ListenerVerb::remove) {
-        of_one.push_back(command->add_option("--to", arguments->target, "pass, drop or reject")->type_name("TARGET"));
+        of_one.push_back(command->add_option("--to", arguments->target, target_forms)->type_name("TARGET"));
         of_one.push_back(command->add_flag("--reuseport", arguments->reuseport, "others may share the endpoint"));
         add_guard_options(command, *arguments, of_one);
     }

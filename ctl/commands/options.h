@@ -28,6 +28,9 @@ Result<std::uint64_t> parse_number(std::string_view text, std::string_view what,
 
 /// --dry-run
 void add_dry_run(CLI::App* app, bool& dry_run);
+/// What --to takes, for the help.
+inline constexpr const char* target_forms =
+    "pass, drop, reject, cpu:N, cpu:N-M, dev:IFNAME, group:NAME, xsk:NAME or socket:NAME";
 
 /// --force, of what would be refused with ErrorKind::refused.
 void add_force(CLI::App* app, bool& force);

@@ -19,9 +19,11 @@ std::string heading(const Finding& finding) {
         case FindingGroup::interface:
             return fmt::format("interface {}", finding.object);
         case FindingGroup::traffic:
+            return "traffic";
+        case FindingGroup::target:
             break;
     }
-    return "traffic";
+    return "targets";
 }
 
 /// In lines of at most `room` characters, each but the first after `indent`.
@@ -47,8 +49,8 @@ std::string wrapped(std::string_view text, std::size_t indent) {
 void print_finding(const Finding& finding, std::size_t id_width, const Sink& sink) {
     const std::size_t indent = 2 + severity_width + 2 + id_width + 2;
     // The interface stands in the heading already.
-    const std::string what =
-        finding.group == FindingGroup::traffic ? fmt::format("{}: {}", finding.object, finding.what) : finding.what;
+    const bool names_object = finding.group == FindingGroup::traffic || finding.group == FindingGroup::target;
+    const std::string what = names_object ? fmt::format("{}: {}", finding.object, finding.what) : finding.what;
     sink(fmt::format("  {:<{}}  {:<{}}  {}\n", severity_name(finding.severity), severity_width, finding.id, id_width,
                      wrapped(what, indent)));
     if (!finding.why.empty()) sink(fmt::format("{:{}}{}\n", "", indent, wrapped(finding.why, indent)));

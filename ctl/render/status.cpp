@@ -39,6 +39,16 @@ std::string pending_text(const std::optional<PendingConfirm>& pending) {
                        seconds_left(*pending));
 }
 
+/// Those that cannot act, and why.
+Json hindered_json(const InstanceStatus& status) {
+    Json hindered = Json::array();
+    for (const TargetRow& row : status.targets) {
+        if (row.hindrance.empty()) continue;
+        hindered.push_back({{"target", row.target.to_string()}, {"hindrance", row.hindrance}});
+    }
+    return hindered;
+}
+
 }  // namespace
 
 Json to_json(const InstanceStatus& status) {
@@ -51,6 +61,7 @@ Json to_json(const InstanceStatus& status) {
                 {"closed", closed_policy_name(status.settings.closed)},
                 {"host", status.settings.host},
                 {"interfaces", std::move(interfaces)},
+                {"hindered_targets", hindered_json(status)},
                 {"contract", status.contract},
                 {"memory_bytes", status.memory_bytes},
                 {"flow_capacity", status.flow_capacity},
@@ -86,6 +97,10 @@ void print_status_text(const InstanceStatus& status, const Sink& sink) {
                    std::string(interface_state_name(interface.state))});
     }
     table.print(sink);
+    for (const TargetRow& row : status.targets) {
+        if (!row.hindrance.empty())
+            sink(fmt::format("target {} cannot act: {}\n", row.target.to_string(), row.hindrance));
+    }
 }
 
 }  // namespace xdemux

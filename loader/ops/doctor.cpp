@@ -17,6 +17,7 @@ namespace {
 struct Known {
     ListenerSet listeners;
     std::set<std::uint32_t> attached;  ///< ifindexes
+    std::vector<TargetRow> targets;
     bool host = true;
 };
 
@@ -28,6 +29,7 @@ Known known_of(std::string_view name) {
     for (const auto& each : attached_interfaces(*instance).value_or(std::vector<AttachedInterface>{})) {
         if (each.state == InterfaceState::attached) known.attached.insert(each.ifindex);
     }
+    if (auto targets = target_rows(*instance)) known.targets = std::move(*targets);
     known.host = settings_in_force(*instance).host;
     return known;
 }
@@ -90,6 +92,7 @@ Result<std::vector<Finding>> diagnose(std::string_view instance, const std::opti
         devices.insert(each.ifindex);
     }
     examine_traffic(findings, devices, known);
+    append(findings, judge_targets(known.targets));
     return findings;
 }
 

@@ -13,6 +13,7 @@
 #include <xdemux/kernel/netlink.h>
 #include <xdemux/kernel/ring.h>
 #include <xdemux/ops/events.h>
+#include <xdemux/ops/targets.h>
 
 #include "open_table.h"
 
@@ -136,7 +137,9 @@ class EventStream::State {
         if (!fresh || id == 0) return entry->second;
         const auto stored = instance_.tables().listeners.find(id);
         if (!stored || !*stored) return entry->second;  // deleted meanwhile
-        if (auto decoded = decode(id, **stored)) entry->second = std::move(*decoded);
+        const auto targets = read_targets(instance_.tables());
+        if (!targets) return entry->second;
+        if (auto decoded = decode(id, **stored, *targets)) entry->second = std::move(*decoded);
         return entry->second;
     }
 

@@ -12,6 +12,7 @@
 #include <xdemux/ops/explain.h>
 #include <xdemux/ops/listeners.h>
 #include <xdemux/ops/settings.h>
+#include <xdemux/ops/targets.h>
 
 #include "kernel_view.h"
 
@@ -47,6 +48,7 @@ constexpr StageWords stage_words[] = {
      "the listener's guard admits the source"},
     {contract::STAGE_HOST, "host socket", "a socket of the host waits for it", "no socket of the host waits for it"},
     {contract::STAGE_ROUTE, "route", "the kernel would forward it", "the kernel would not forward it"},
+    {contract::STAGE_TARGET, "target", "the target can act", "the target cannot act, its fallback stands in"},
 };
 
 std::vector<ExplainStage> stages_of(const contract::trace& trace) {
@@ -122,17 +124,20 @@ std::optional<PacketEnds> ends_of(const contract::trace& trace, std::span<const 
 }
 
 Status fill_match(const Instance& instance, const contract::trace& trace, Explanation& out) {
+    const auto targets = read_targets(instance.tables());
+    if (!targets) return fail(targets.error());
     if (trace.target != contract::TARGET_NONE) {
-        const auto target = decode_target(trace.target);
+        const bool steers = trace.target == contract::TARGET_STEER;
+        auto target = targets->find(steers ? static_cast<std::uint32_t>(trace.key) : trace.target);
         if (!target) return fail(target.error());
-        out.target = Target{*target};
+        out.target = std::move(*target);
     }
     if (out.reason == contract::REASON_FLOW) out.flow = flow_of(trace, out.frame);
     if (trace.listener == 0) return {};
     const auto stored = instance.tables().listeners.find(trace.listener);
     if (!stored) return fail(stored.error());
     if (!*stored) return {};  // deleted meanwhile
-    auto listener = decode(trace.listener, **stored);
+    auto listener = decode(trace.listener, **stored, *targets);
     if (!listener) return fail(std::move(listener.error()));
     out.listener = std::move(*listener);
     return {};

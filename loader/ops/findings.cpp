@@ -208,9 +208,11 @@ std::string_view finding_group_name(FindingGroup group) {
         case FindingGroup::interface:
             return "interface";
         case FindingGroup::traffic:
+            return "traffic";
+        case FindingGroup::target:
             break;
     }
-    return "traffic";
+    return "target";
 }
 
 std::vector<Finding> judge_kernel(const KernelFacts& facts) {
@@ -235,6 +237,21 @@ std::vector<Finding> judge_kernel(const KernelFacts& facts) {
                                           "programs cannot be loaded and attached without", "sudo xdemux doctor")
                            : fine(FindingGroup::kernel, "capabilities", "kernel", "the capabilities are there"));
     findings.push_back(memory(facts));
+    return findings;
+}
+
+std::vector<Finding> judge_targets(std::span<const TargetRow> rows) {
+    std::vector<Finding> findings;
+    for (const TargetRow& row : rows) {
+        const std::string object = row.target.to_string();
+        if (row.hindrance.empty()) {
+            findings.push_back(fine(FindingGroup::target, "target", object, "it can act"));
+            continue;
+        }
+        const auto fallback = row.target.fallback.value_or(TargetKind::pass);
+        findings.push_back({Severity::warning, FindingGroup::target, "target", object, row.hindrance,
+                            fmt::format("its packets take the fallback: {}", target_kind_name(fallback))});
+    }
     return findings;
 }
 

@@ -78,7 +78,7 @@ bool is_met(Proto proto, Family family, const PortRange& ports, const Shelter& s
     for (const auto& [id, listener] : shelter.listeners.listeners()) {
         if (listener.proto != proto || listener.local.form != LocalForm::wildcard || listener.device) continue;
         // Of one port it must let all packets through; in a range, what has a listener of its own was meant so.
-        const bool passes = listener.target.kind == TargetKind::pass && listener.guard.sources.empty();
+        const bool passes = reaches_stack(listener.target.kind) && listener.guard.sources.empty();
         const bool counts = passes || !ports.is_single();
         if (counts && hears(listener.scope(), family)) covered.add(listener.local.ports);
     }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The flow table of an instance as a ledger of leases.
+#include <fmt/format.h>
+
 #include <xdemux/kernel/clock.h>
 #include <xdemux/kernel/encode.h>
 #include <xdemux/kernel/flow_table.h>
 #include <xdemux/ops/lease_ledger.h>
+#include <xdemux/ops/targets.h>
 
 namespace xdemux {
 namespace {
@@ -39,20 +42,15 @@ std::optional<LeaseState> decode(contract::flow_state state) {
     return std::nullopt;
 }
 
-std::optional<Lease> lease_of(const FlowKey& key, const FlowFacts& facts) {
-    const auto state = decode(facts.state);
-    if (!state || facts.owner == 0) return std::nullopt;
-    const Target target{decode_target(facts.target).value_or(TargetKind::pass)};
-    return Lease{key, {*state, facts.owner, facts.touched_ns, target}};
-}
-
 class FlowLedger : public LeaseLedger {
   public:
     explicit FlowLedger(std::shared_ptr<const Instance> instance) : instance_(std::move(instance)) {}
 
     Result<bool> claim(const FlowKey& key, const LeaseFacts& facts) override {
+        const auto number = number_of(facts.target);
+        if (!number) return fail(number.error());
         FlowFacts flow;
-        flow.target = static_cast<std::uint16_t>(xdemux::encode(facts.target.kind));
+        flow.target = static_cast<std::uint16_t>(*number);
         flow.state = encode(facts.state);
         flow.owner = facts.owner;
         const auto claimed = table().claim(xdemux::encode(key), flow);
@@ -80,8 +78,10 @@ class FlowLedger : public LeaseLedger {
     }
 
     Result<bool> change(const Lease& expected, LeaseState state) override {
+        const auto number = number_of(expected.facts.target);
+        if (!number) return fail(number.error());
         FlowFacts from;
-        from.target = static_cast<std::uint16_t>(xdemux::encode(expected.facts.target.kind));
+        from.target = static_cast<std::uint16_t>(*number);
         from.state = encode(expected.facts.state);
         from.owner = expected.facts.owner;
         return table().change(xdemux::encode(expected.key), from, from.target, encode(state));
@@ -97,6 +97,28 @@ class FlowLedger : public LeaseLedger {
     std::uint64_t now_ns() const override { return coarse_now_ns(); }
 
   private:
+    /// Asked of the tables each time, where it is not simple: a target that nothing names is cleared.
+    [[nodiscard]] Result<std::uint32_t> number_of(const Target& target) const {
+        if (is_simple(target.kind)) return TargetTable::number_of(target.kind);
+        const auto targets = read_targets(instance_->tables());
+        if (!targets) return fail(targets.error());
+        const auto number = targets->number_of(target);
+        if (number) return *number;
+        return fail(ErrorKind::not_found, fmt::format("target {} is no more; lease anew", target.to_string()));
+    }
+
+    [[nodiscard]] Target target_of(std::uint32_t number) const {
+        const bool steers = number >= TargetTable::first_number;
+        const auto targets = steers ? read_targets(instance_->tables()) : Result<TargetTable>(TargetTable());
+        return targets.value_or(TargetTable()).find(number).value_or(Target{});
+    }
+
+    [[nodiscard]] std::optional<Lease> lease_of(const FlowKey& key, const FlowFacts& facts) const {
+        const auto state = decode(facts.state);
+        if (!state || facts.owner == 0) return std::nullopt;
+        return Lease{key, {*state, facts.owner, facts.touched_ns, target_of(facts.target)}};
+    }
+
     [[nodiscard]] const FlowTable& table() const { return instance_->tables().flows; }
 
     std::shared_ptr<const Instance> instance_;

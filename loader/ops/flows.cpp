@@ -12,15 +12,16 @@
 #include <xdemux/kernel/encode.h>
 #include <xdemux/ops/attach.h>
 #include <xdemux/ops/flows.h>
+#include <xdemux/ops/targets.h>
 
 namespace xdemux {
 namespace {
 
 constexpr std::size_t progress_step = 8192;
 
-FlowFacts new_flow(const Target& target) {
+FlowFacts new_flow(std::uint32_t target) {
     FlowFacts facts;
-    facts.target = static_cast<std::uint16_t>(encode(target.kind));
+    facts.target = static_cast<std::uint16_t>(target);
     return facts;
 }
 
@@ -57,10 +58,43 @@ Status validate(std::span<const FlowLine> flows, const std::string& source) {
     return {};
 }
 
-Status check_targets(const Instance& instance, std::span<const FlowLine> flows) {
-    const bool rejects = std::any_of(flows.begin(), flows.end(),
-                                     [](const FlowLine& flow) { return flow.target.kind == TargetKind::reject; });
-    return rejects ? check_reject(instance) : Status();
+using TargetNumbers = std::map<Target, std::uint32_t>;
+
+/// The targets of all lines, without numbers.
+TargetNumbers targets_of(std::span<const FlowLine> flows) {
+    TargetNumbers targets;
+    for (const auto& flow : flows)
+        targets.emplace(flow.target, 0);
+    return targets;
+}
+
+Status check_targets(const Instance& instance, const TargetNumbers& targets) {
+    for (const auto& [target, number] : targets) {
+        if (target.kind == TargetKind::socket)
+            return fail(ErrorKind::usage, fmt::format("a flow cannot go to {}: the kernel finds connected sockets by "
+                                                      "itself; use listener add",
+                                                      target.to_string()));
+        if (target.kind == TargetKind::reject) {
+            if (auto possible = check_reject(instance); !possible) return possible;
+        }
+        if (const auto resolved = resolve_target(instance.tables(), target); !resolved) return fail(resolved.error());
+    }
+    return {};
+}
+
+Status number_targets(Instance& instance, TargetNumbers& targets) {
+    for (auto& [target, number] : targets) {
+        const auto claimed = claim_target(instance, target);
+        if (!claimed) return fail(claimed.error());
+        number = *claimed;
+    }
+    return {};
+}
+
+/// Targets of flows that are gone; the next change clears what is left.
+void sweep_after(Instance& instance) {
+    if (!instance.writable()) return;
+    [[maybe_unused]] const Status best_effort = sweep_targets(instance);
 }
 
 Status check_absent(const Instance& instance, std::span<const FlowLine> flows, const std::string& source) {
@@ -162,6 +196,7 @@ Result<std::size_t> erase_where(Instance& instance, const Choice& choice, bool d
     });
     if (!walked) return fail(walked.error());
     if (!erased) return fail(erased.error());
+    if (count != 0 && !dry_run) sweep_after(instance);
     return count;
 }
 
@@ -185,21 +220,24 @@ std::optional<std::chrono::seconds> limit_of(const IdleLimits& limits, const con
 
 Status add_flows(Instance& instance, std::span<const FlowLine> flows, const FlowOptions& options) {
     if (auto valid = validate(flows, options.source); !valid) return valid;
-    if (auto possible = check_targets(instance, flows); !possible) return possible;
+    TargetNumbers targets = targets_of(flows);
+    if (auto possible = check_targets(instance, targets); !possible) return possible;
     const auto add_to = [](OperatorFlows& after, const FlowLine& flow) { after[flow.key] = flow.target; };
     if (auto safe = guard_flows(instance, options.safeguard, flows, add_to); !safe) return safe;
     if (options.dry_run) return check_absent(instance, flows, options.source);
+    if (auto numbered = number_targets(instance, targets); !numbered) return numbered;
     const Tables& tables = instance.tables();
     std::vector<FlowTable::Item> items;
     for (std::size_t done = 0; done < flows.size(); done += items.size()) {
         items.clear();
         for (const auto& flow : flows.subspan(done, std::min(progress_step, flows.size() - done)))
-            items.push_back({encode(flow.key), new_flow(flow.target)});
+            items.push_back({encode(flow.key), new_flow(targets.at(flow.target))});
         std::size_t inserted = 0;
         const Status all = tables.flows.claim_all(items, inserted);
         if (!all || inserted < items.size()) {
             const std::size_t failed = done + inserted;
             take_back(tables, flows.first(failed));
+            sweep_after(instance);
             return fail(located(flows[failed], all ? taken(flows, failed) : all.error(), options.source));
         }
         report(options, done + inserted, flows.size());
@@ -230,6 +268,7 @@ Status delete_flows(Instance& instance, std::span<const FlowLine> flows, const F
         }
         report(options, erased.size(), flows.size());
     }
+    sweep_after(instance);
     return {};
 }
 
@@ -257,9 +296,11 @@ Result<std::size_t> expire_flows(Instance& instance, const IdleLimits& limits, b
 }
 
 Status for_each_flow(const Instance& instance, const std::function<bool(const Flow&)>& each) {
+    const auto targets = read_targets(instance.tables());
+    if (!targets) return fail(targets.error());
     Status decoded;
     auto walked = instance.tables().flows.for_each([&](const FlowTable::Found& found) {
-        const auto flow = decode(found.key, found.facts);
+        const auto flow = decode(found.key, found.facts, *targets);
         if (flow) return each(*flow);
         decoded = fail(flow.error());
         return false;

@@ -166,6 +166,8 @@ Result<TableSizes> table_sizes(const InstanceOptions& options, const contract::s
     if (options.listeners < 1 || options.listeners > largest_table / 4)
         return fail(ErrorKind::usage, fmt::format("a table of {} listeners is not possible; 1 to {} are",
                                                   options.listeners, largest_table / 4));
+    const auto cpus = possible_cpus();
+    if (!cpus) return fail(cpus.error());
     const std::uint32_t places = settings.flow_lines * contract::FLOW_LINE_PLACES;
     const std::uint32_t derived = std::max(smallest_listen_table, options.listeners * 4);
     return TableSizes{
@@ -181,6 +183,8 @@ Result<TableSizes> table_sizes(const InstanceOptions& options, const contract::s
         {"guards", options.listeners + 1},
         {"guard_sources", derived},
         {"scanners", settings.scan_slots},
+        {"listener_targets", options.listeners + 1},
+        {"cpus", static_cast<std::uint32_t>(*cpus)},
     };
 }
 
@@ -267,7 +271,7 @@ Status Instance::recover() {
     const auto settings = read_settings(pins_);
     if (!settings) return fail(settings.error());
     settings_ = *settings;
-    if (auto recovered = recover_listeners(*tables_); !recovered) return recovered;
+    if (auto recovered = recover_listeners(*this); !recovered) return recovered;
     if (settings_.confirm_by_ns == 0 || coarse_now_ns() <= settings_.confirm_by_ns) return {};
     contract::settings final_settings = settings_;
     final_settings.rules = final_settings.fallback;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
 #include <cassert>
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include <xdemux/ops/attach.h>
 #include <xdemux/ops/listeners.h>
 #include <xdemux/ops/locals.h>
+#include <xdemux/ops/targets.h>
 #include <xdemux/policy/batch.h>
 #include <xdemux/policy/listener_tables.h>
 
@@ -45,12 +47,14 @@ Result<StoredListeners> read_stored(const Tables& tables) {
 
 /// The listeners that count in that state of the journal: before its commit a change has not happened.
 Result<ListenerSet> in_force(const Tables& tables, const StoredListeners& stored, contract::journal_state journal) {
+    const auto targets = read_targets(tables);
+    if (!targets) return fail(targets.error());
     const auto gone = journal == contract::JOURNAL_COMMITTED ? contract::LISTENER_REMOVING : contract::LISTENER_ADDING;
     std::vector<Listener> listeners;
     std::vector<std::uint32_t> guarded;
     for (const auto& [id, listener] : stored) {
         if (listener.state == gone) continue;
-        auto decoded = decode(id, listener);
+        auto decoded = decode(id, listener, *targets);
         if (!decoded) return fail(decoded.error());
         listeners.push_back(std::move(*decoded));
         if (listener.guarded != 0) guarded.push_back(id);
@@ -103,6 +107,7 @@ Result<ListenerSet> with_fresh_ids(const ListenerSet& from, const ListenerSet& t
 struct ListenerPlan {
     std::vector<Listener> added;
     std::vector<Listener> removed;
+    std::map<std::uint32_t, std::uint32_t> targets{};  ///< of both, by listener id: see number_targets()
     TablesDelta forward;
     TablesDelta back;
 };
@@ -135,9 +140,32 @@ Status check_listener_room(const Tables& tables, const ListenerSet& from, const 
                             tables.listeners.capacity(), needed));
 }
 
-Status mark(const Tables& tables, const std::vector<Listener>& listeners, contract::listener_state state) {
+/// Gives the listeners' targets their numbers; those of new ones get rows.
+Status number_targets(Instance& instance, ListenerPlan& plan) {
+    for (const auto* listeners : {&plan.removed, &plan.added}) {
+        for (const auto& listener : *listeners) {
+            const auto number = claim_target(instance, listener.target);
+            if (!number) return fail(number.error());
+            plan.targets[listener.id] = *number;
+        }
+    }
+    return {};
+}
+
+Status mark(const Tables& tables, const ListenerPlan& plan, const std::vector<Listener>& listeners,
+            contract::listener_state state) {
     for (const auto& listener : listeners) {
-        if (auto put = tables.listeners.put(listener.id, encode(listener, state)); !put) return put;
+        const auto row = encode(listener, plan.targets.at(listener.id), state);
+        if (auto put = tables.listeners.put(listener.id, row); !put) return put;
+    }
+    return {};
+}
+
+/// Of listeners whose entries are not there yet.
+Status write_targets(const Tables& tables, const ListenerPlan& plan) {
+    for (const auto& listener : plan.added) {
+        const std::uint32_t number = is_simple(listener.target.kind) ? 0 : plan.targets.at(listener.id);
+        if (auto put = tables.steering.listener_targets.put(listener.id, {number}); !put) return put;
     }
     return {};
 }
@@ -158,10 +186,11 @@ Status zero_counts(const Tables& tables, const std::vector<Listener>& listeners)
 
 /// Up to the commit; the journal says APPLYING.
 Status apply_plan(const Tables& tables, const ListenerPlan& plan) {
-    if (auto marked = mark(tables, plan.added, contract::LISTENER_ADDING); !marked) return marked;
-    if (auto marked = mark(tables, plan.removed, contract::LISTENER_REMOVING); !marked) return marked;
+    if (auto marked = mark(tables, plan, plan.added, contract::LISTENER_ADDING); !marked) return marked;
+    if (auto marked = mark(tables, plan, plan.removed, contract::LISTENER_REMOVING); !marked) return marked;
     if (auto zeroed = zero_counts(tables, plan.added); !zeroed) return zeroed;
     if (auto guarded = write_guards(tables, plan.added); !guarded) return guarded;
+    if (auto written = write_targets(tables, plan); !written) return written;
     if (auto written = write_delta(tables, plan.forward); !written) return written;
     return write_journal(tables, contract::JOURNAL_COMMITTED);
 }
@@ -169,14 +198,14 @@ Status apply_plan(const Tables& tables, const ListenerPlan& plan) {
 /// Should this fail too, the journal still says APPLYING and the next writer does it.
 Status undo_plan(const Tables& tables, const ListenerPlan& plan) {
     if (auto written = write_delta(tables, plan.back); !written) return written;
-    if (auto revived = mark(tables, plan.removed, contract::LISTENER_ACTIVE); !revived) return revived;
+    if (auto revived = mark(tables, plan, plan.removed, contract::LISTENER_ACTIVE); !revived) return revived;
     if (auto forgotten = forget(tables, plan.added); !forgotten) return forgotten;
     if (auto cleared = clear_guards(tables, plan.added); !cleared) return cleared;
     return write_journal(tables, contract::JOURNAL_IDLE);
 }
 
 Status finish_plan(const Tables& tables, const ListenerPlan& plan) {
-    if (auto marked = mark(tables, plan.added, contract::LISTENER_ACTIVE); !marked) return marked;
+    if (auto marked = mark(tables, plan, plan.added, contract::LISTENER_ACTIVE); !marked) return marked;
     if (auto forgotten = forget(tables, plan.removed); !forgotten) return forgotten;
     if (auto cleared = clear_guards(tables, plan.removed); !cleared) return cleared;
     return write_journal(tables, contract::JOURNAL_IDLE);
@@ -202,6 +231,9 @@ Status check_plan(const Instance& instance, const ListenerSet& from, const Liste
     const Tables& tables = instance.tables();
     if (rejects(plan.added)) {
         if (auto possible = check_reject(instance); !possible) return possible;
+    }
+    for (const Listener& listener : plan.added) {
+        if (const auto resolved = resolve_target(tables, listener.target); !resolved) return fail(resolved.error());
     }
     if (auto room = check_listener_room(tables, from, plan); !room) return room;
     if (auto room = check_guard_room(tables, from, plan.added); !room) return room;
@@ -256,7 +288,7 @@ Status change_listeners(Instance& instance, std::span<const ListenerChange> chan
     if (!changed) return fail(changed.error());
     const auto to = with_fresh_ids(*from, *changed);
     if (!to) return fail(to.error());
-    const ListenerPlan plan = make_plan(*from, *to);
+    ListenerPlan plan = make_plan(*from, *to);
     if (auto possible = check_plan(instance, *from, plan); !possible) return possible;
     if (auto safe = guard_listeners(instance, *to, options); !safe) return safe;
     if (options.dry_run) return {};
@@ -266,18 +298,18 @@ Status change_listeners(Instance& instance, std::span<const ListenerChange> chan
     auto names = new_names;
     names.insert(old_names.begin(), old_names.end());
     if (auto fresh = refresh_locals(instance, names); !fresh) return fresh;
-    if (auto done = run_plan(instance.tables(), plan); !done) {
-        [[maybe_unused]] const Status best_effort = refresh_locals(instance, old_names);
-        return done;
-    }
-    instance.keep();
-    // The change is made. What no listener names any more is taken out now, else by the next command.
-    [[maybe_unused]] const Status best_effort = refresh_locals(instance, new_names);
-    return {};
+    Status done = number_targets(instance, plan);
+    if (done) done = run_plan(instance.tables(), plan);
+    if (done) instance.keep();
+    // What no listener names any more is taken out now, else by the next command.
+    [[maybe_unused]] const Status refreshed = refresh_locals(instance, done ? new_names : old_names);
+    [[maybe_unused]] const Status swept = sweep_targets(instance);
+    return done;
 }
 
 // The tables are made from what is in force first: a writer that is killed here leaves the journal as it found it.
-Status recover_listeners(Tables& tables) {
+Status recover_listeners(Instance& instance) {
+    Tables& tables = instance.tables();
     const auto journal = read_journal(tables);
     if (!journal) return fail(journal.error());
     if (*journal == contract::JOURNAL_IDLE) return {};
@@ -300,6 +332,7 @@ Status recover_listeners(Tables& tables) {
     }
     const auto stays = [&](std::uint32_t id) { return set->find(id) != nullptr; };
     if (auto swept = sweep_guards(tables, stays); !swept) return swept;
+    if (auto swept = sweep_targets(instance); !swept) return swept;
     return write_journal(tables, contract::JOURNAL_IDLE);
 }
 

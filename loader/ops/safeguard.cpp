@@ -12,6 +12,7 @@
 #include <xdemux/ops/listeners.h>
 #include <xdemux/ops/safeguard.h>
 #include <xdemux/ops/settings.h>
+#include <xdemux/ops/targets.h>
 #include <xdemux/policy/foresight.h>
 
 namespace xdemux {
@@ -26,7 +27,8 @@ std::string describe(const Connection& connection) {
 }
 
 std::string_view does(TargetKind action) {
-    return action == TargetKind::reject ? "rejects" : "drops";
+    if (action == TargetKind::reject) return "rejects";
+    return action == TargetKind::drop ? "drops" : "steers away";
 }
 
 std::string name_listener(const Foreseen& foreseen, const Standing& standing) {
@@ -112,7 +114,7 @@ std::optional<std::string> cut_by(const Standing& standing, const OperatorPath& 
                                  flow == standing.flows.end() ? std::nullopt : std::optional(flow->second), seen};
         const auto foreseen = foresee(rules, {Proto::tcp, connection.local.address, connection.local.port, device, true,
                                               connection.remote.address});
-        if (foreseen.action != TargetKind::pass) return name_rule(foreseen, standing);
+        if (!reaches_stack(foreseen.action)) return name_rule(foreseen, standing);
     }
     return std::nullopt;
 }
@@ -149,7 +151,9 @@ Result<Standing> standing_of(const Instance& instance, const Safeguard& safeguar
         const auto stored = instance.tables().flows.find(encode(key));
         if (!stored) return fail(stored.error());
         if (!*stored) continue;
-        const auto flow = decode(encode(key), **stored);
+        const auto targets = read_targets(instance.tables());
+        if (!targets) return fail(targets.error());
+        const auto flow = decode(encode(key), **stored, *targets);
         if (!flow) return fail(flow.error());
         standing.flows.emplace(key, flow->target);
     }

@@ -52,7 +52,7 @@ SocketShadows::SocketShadows(const std::vector<HostSocket>& sockets, const Liste
                              std::vector<Address> locals, const std::unordered_map<std::uint64_t, Process>& owners)
     : listeners_(listeners), locals_(std::move(locals)), owners_(owners) {
     for (const auto& [id, listener] : listeners.listeners())
-        any_ends_ = any_ends_ || listener.target.kind != TargetKind::pass;
+        any_ends_ = any_ends_ || !reaches_stack(listener.target.kind);
     for (const HostSocket& socket : sockets) {
         if (waits_for_anyone(socket)) ++waiting_[{socket.proto, socket.local_port}];
     }
@@ -73,7 +73,7 @@ const Listener* SocketShadows::ended_by(const HostSocket& socket, const Address&
     if (!any_ends_) return nullptr;
     const Decision decision = decide(listeners_, {socket.proto, address, socket.local_port, socket.ifindex, true});
     const Listener* listener = listeners_.find(decision.listener);
-    return listener != nullptr && listener->target.kind != TargetKind::pass ? listener : nullptr;
+    return listener != nullptr && !reaches_stack(listener->target.kind) ? listener : nullptr;
 }
 
 bool SocketShadows::has_rivals(const HostSocket& socket) const {

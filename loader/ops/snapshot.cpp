@@ -39,6 +39,9 @@ Result<InstanceStatus> read_status(const Instance& instance) {
     auto attached = attached_interfaces(instance);
     if (!attached) return fail(std::move(attached.error()));
     status.interfaces = std::move(*attached);
+    auto targets = target_rows(instance);
+    if (!targets) return fail(std::move(targets.error()));
+    status.targets = std::move(*targets);
     status.contract = instance.settings().contract;
     const auto memory = table_memory(instance);
     if (!memory) return fail(memory.error());

@@ -55,6 +55,36 @@ Result<FlowTable> open_flows(const PinDirectory& pins, const contract::settings&
 
 }  // namespace
 
+Result<SteeringTables> SteeringTables::open(const PinDirectory& pins) {
+    std::optional<Map<std::uint32_t, contract::target>> targets;
+    std::optional<Map<std::uint32_t, contract::listener_target>> listener_targets;
+    std::optional<CounterMap<contract::target_count>> target_counts;
+    std::optional<Map<contract::group_member, contract::group_weight>> group_members;
+    std::optional<Map<std::uint32_t, std::uint32_t>> group_tables;
+    std::optional<Map<contract::xsk_queue, contract::xsk_place>> xsk_queues;
+    std::optional<Map<std::uint32_t, std::uint32_t>> cpus;
+    std::optional<Map<std::uint32_t, std::uint32_t>> devs;
+    std::optional<Map<std::uint32_t, std::uint32_t>> xsks;
+    std::optional<Map<std::uint32_t, std::uint64_t>> sockets;
+
+    Opener opener(pins);
+    opener.open(targets, "targets");
+    opener.open(listener_targets, "listener_targets");
+    opener.open(target_counts, "target_counts");
+    opener.open(group_members, "group_members");
+    opener.open(group_tables, "group_tables");
+    opener.open(xsk_queues, "xsk_queues");
+    opener.open(cpus, "cpus");
+    opener.open(devs, "devs");
+    opener.open(xsks, "xsks");
+    opener.open(sockets, "sockets");
+    if (!opener.status()) return fail(opener.status().error());
+    return SteeringTables{
+        std::move(*targets),      std::move(*listener_targets), std::move(*target_counts), std::move(*group_members),
+        std::move(*group_tables), std::move(*xsk_queues),       std::move(*cpus),          std::move(*devs),
+        std::move(*xsks),         std::move(*sockets)};
+}
+
 Result<Tables> Tables::open(const PinDirectory& pins, const contract::settings& settings) {
     std::optional<MappedArray<contract::port_slot>> port_slots;
     std::optional<Map<std::uint32_t, contract::listener>> listeners;
@@ -89,11 +119,13 @@ Result<Tables> Tables::open(const PinDirectory& pins, const contract::settings& 
     if (!opener.status()) return fail(opener.status().error());
     auto flows = open_flows(pins, settings, &(*port_slots)[0]);
     if (!flows) return fail(std::move(flows.error()));
-    return Tables{std::move(*port_slots),      std::move(*listeners),       std::move(*journal),
-                  std::move(*listen_addrs),    std::move(*listen_prefixes), std::move(*guards),
-                  std::move(*guard_sources),   std::move(*guard_rates),     std::move(*local_hot),
-                  std::move(*local_routes),    std::move(*port_counters),   std::move(*port_drops),
-                  std::move(*listener_counts), std::move(*reason_counters), std::move(*flows)};
+    auto steering = SteeringTables::open(pins);
+    if (!steering) return fail(std::move(steering.error()));
+    return Tables{
+        std::move(*port_slots),      std::move(*listeners),       std::move(*journal),       std::move(*listen_addrs),
+        std::move(*listen_prefixes), std::move(*guards),          std::move(*guard_sources), std::move(*guard_rates),
+        std::move(*local_hot),       std::move(*local_routes),    std::move(*port_counters), std::move(*port_drops),
+        std::move(*listener_counts), std::move(*reason_counters), std::move(*steering),      std::move(*flows)};
 }
 
 }  // namespace xdemux

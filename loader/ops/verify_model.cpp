@@ -32,8 +32,11 @@ contract::verdict verdict_of(const Target& target) {
             return contract::VERDICT_DROP;
         case TargetKind::reject:
             return contract::VERDICT_REJECT;
-        default:
+        case TargetKind::pass:
+        case TargetKind::socket:
             return contract::VERDICT_PASS;
+        default:
+            return contract::VERDICT_STEER;
     }
 }
 

@@ -27,9 +27,9 @@ TEST(Encode, a_listener_survives_the_way_there_and_back) {
             original.reuseport = v6only;
             original.name = v6only ? "fifteen-letters" : "";
             if (v6only) original.device = Device{4, "eth0"};
-            const auto stored = encode(original, contract::LISTENER_ADDING);
+            const auto stored = encode(original, contract::TARGET_REJECT, contract::LISTENER_ADDING);
             EXPECT_EQ(stored.state, contract::LISTENER_ADDING);
-            const auto back = decode(7, stored);
+            const auto back = decode(7, stored, TargetTable());
             ASSERT_TRUE(back) << back.error().message();
             EXPECT_EQ(*back, original) << endpoint;
         }
@@ -37,14 +37,14 @@ TEST(Encode, a_listener_survives_the_way_there_and_back) {
 }
 
 TEST(Encode, a_listener_has_the_contracts_numbers) {
-    const auto stored = encode(listener("[::]:53"), contract::LISTENER_ACTIVE);
+    const auto stored = encode(listener("[::]:53"), contract::TARGET_REJECT, contract::LISTENER_ACTIVE);
     EXPECT_EQ(stored.family, contract::FAMILY_DUAL);
     EXPECT_EQ(stored.scope, contract::SCOPE_WILDCARD);
     EXPECT_EQ(stored.proto, contract::PROTO_UDP);
     EXPECT_EQ(stored.target, contract::TARGET_REJECT);
     EXPECT_EQ(stored.port, 53);
-    EXPECT_EQ(encode(listener("192.0.2.1:*"), contract::LISTENER_ACTIVE).port, 0);
-    EXPECT_EQ(encode(listener("192.0.2.1:80"), contract::LISTENER_ACTIVE).prefix_len, 32);
+    EXPECT_EQ(encode(listener("192.0.2.1:*"), contract::TARGET_REJECT, contract::LISTENER_ACTIVE).port, 0);
+    EXPECT_EQ(encode(listener("192.0.2.1:80"), contract::TARGET_REJECT, contract::LISTENER_ACTIVE).prefix_len, 32);
 }
 
 TEST(Encode, a_guard_has_its_times_and_keeps_what_the_user_asked_for) {
@@ -84,18 +84,18 @@ TEST(Encode, entries_say_that_their_listener_is_guarded) {
     EXPECT_EQ(encode(slot).hints[1], contract::HINT_WILDCARD_GUARDED);
     EXPECT_EQ(decode(encode(slot)), slot);
     Listener guarded = listener("[::]:53");
-    EXPECT_EQ(encode(guarded, contract::LISTENER_ACTIVE).guarded, 0);
+    EXPECT_EQ(encode(guarded, contract::TARGET_REJECT, contract::LISTENER_ACTIVE).guarded, 0);
     guarded.guard.rate = Rate{};
-    EXPECT_EQ(encode(guarded, contract::LISTENER_ACTIVE).guarded, 1);
+    EXPECT_EQ(encode(guarded, contract::TARGET_REJECT, contract::LISTENER_ACTIVE).guarded, 1);
 }
 
 TEST(Encode, a_listener_that_makes_no_sense_is_an_error) {
-    auto stored = encode(listener("203.0.113.0/24:80"), contract::LISTENER_ACTIVE);
+    auto stored = encode(listener("203.0.113.0/24:80"), contract::TARGET_REJECT, contract::LISTENER_ACTIVE);
     stored.prefix_len = 33;
-    EXPECT_FALSE(decode(7, stored));
+    EXPECT_FALSE(decode(7, stored, TargetTable()));
     stored.prefix_len = 24;
     stored.target = contract::TARGET_NONE;
-    EXPECT_FALSE(decode(7, stored));
+    EXPECT_FALSE(decode(7, stored, TargetTable()));
 }
 
 TEST(Encode, exact_keys_tell_addresses_and_wildcards_apart) {
@@ -140,8 +140,8 @@ TEST(Encode, flows_and_rules_survive_the_way_there_and_back) {
         flow.target = contract::TARGET_DROP;
         flow.state = contract::FLOW_TIME_WAIT;
         flow.packets = 3;
-        EXPECT_EQ(decode(encode(key), flow)->state, "TIME-WAIT");
-        EXPECT_EQ(decode(encode(key), flow)->packets, 3U);
+        EXPECT_EQ(decode(encode(key), flow, TargetTable())->state, "TIME-WAIT");
+        EXPECT_EQ(decode(encode(key), flow, TargetTable())->packets, 3U);
     }
     for (const auto closed : {ClosedPolicy::pass, ClosedPolicy::drop, ClosedPolicy::reject}) {
         for (const bool on : {false, true}) {

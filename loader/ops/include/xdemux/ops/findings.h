@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <xdemux/ops/host_facts.h>
+#include <xdemux/ops/targets.h>
 #include <xdemux/policy/listener_set.h>
 
 namespace xdemux {
@@ -29,8 +30,9 @@ enum class FindingGroup : std::uint8_t {
     kernel,
     interface,  ///< the object is its name
     traffic,    ///< what host mode's socket look-up does not see, and what the ports are used for
+    target,     ///< the object is its text
 };
-/// "kernel", "interface", "traffic".
+/// "kernel", "interface", "traffic", "target".
 std::string_view finding_group_name(FindingGroup group);
 
 struct Finding {
@@ -58,5 +60,8 @@ std::vector<Finding> judge_traffic(const TrafficFacts& facts, const Shelter& she
 
 /// Listeners, the host's sockets and ours, on ports that the kernel may hand to outgoing connections.
 std::vector<Finding> judge_ephemeral(const TrafficFacts& facts, const ListenerSet& listeners);
+
+/// Targets that cannot act right now.
+std::vector<Finding> judge_targets(std::span<const TargetRow> rows);
 
 }  // namespace xdemux

@@ -47,6 +47,6 @@ Status change_listeners(Instance& instance, std::span<const ListenerChange> chan
                         const ListenerOptions& options = {});
 
 /// Completes or undoes the change of a killed writer. Instance::open_for_change() has called it.
-Status recover_listeners(Tables& tables);
+Status recover_listeners(Instance& instance);
 
 }  // namespace xdemux

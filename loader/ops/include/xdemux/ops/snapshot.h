@@ -15,6 +15,7 @@
 #include <xdemux/ops/attach.h>
 #include <xdemux/ops/instance.h>
 #include <xdemux/ops/settings.h>
+#include <xdemux/ops/targets.h>
 #include <xdemux/policy/endpoint.h>
 #include <xdemux/policy/flow.h>
 #include <xdemux/policy/listener.h>
@@ -36,6 +37,7 @@ struct InstanceStatus {
     Settings settings;                 ///< in force
     std::optional<PendingConfirm> pending;
     std::vector<AttachedInterface> interfaces;
+    std::vector<TargetRow> targets;
     std::uint32_t contract = 0;
     std::uint64_t memory_bytes = 0;
     std::uint32_t flow_capacity = 0;

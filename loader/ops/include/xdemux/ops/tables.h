@@ -13,6 +13,22 @@
 
 namespace xdemux {
 
+/// Where packets are steered to.
+struct SteeringTables {
+    Map<std::uint32_t, contract::target> targets;
+    Map<std::uint32_t, contract::listener_target> listener_targets;
+    CounterMap<contract::target_count> target_counts;
+    Map<contract::group_member, contract::group_weight> group_members;
+    Map<std::uint32_t, std::uint32_t> group_tables;  ///< written with a map's descriptor, read with its id
+    Map<contract::xsk_queue, contract::xsk_place> xsk_queues;
+    Map<std::uint32_t, std::uint32_t> cpus;     ///< frames that may wait
+    Map<std::uint32_t, std::uint32_t> devs;     ///< ifindex, as the key
+    Map<std::uint32_t, std::uint32_t> xsks;     ///< written with a socket's descriptor; cannot be read
+    Map<std::uint32_t, std::uint64_t> sockets;  ///< written with a socket's descriptor, read with its cookie
+
+    static Result<SteeringTables> open(const PinDirectory& pins);
+};
+
 struct Tables {
     MappedArray<contract::port_slot> port_slots;
     Map<std::uint32_t, contract::listener> listeners;
@@ -28,6 +44,7 @@ struct Tables {
     CounterMap<contract::traffic> port_drops;
     CounterMap<contract::traffic> listener_counts;
     CounterMap<contract::reason_counter> reason_counters;
+    SteeringTables steering;
     FlowTable flows;
 
     static Result<Tables> open(const PinDirectory& pins, const contract::settings& settings);
