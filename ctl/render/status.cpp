@@ -61,13 +61,13 @@ Json to_json(const InstanceStatus& status) {
                 {"closed", closed_policy_name(status.settings.closed)},
                 {"host", status.settings.host},
                 {"interfaces", std::move(interfaces)},
-                {"hindered_targets", hindered_json(status)},
                 {"contract", status.contract},
                 {"memory_bytes", status.memory_bytes},
                 {"flow_capacity", status.flow_capacity},
                 {"listener_capacity", status.listener_capacity},
                 {"shared_port_counters", status.shared_port_counters},
-                {"pending", pending_json(status.pending)}};
+                {"pending", pending_json(status.pending)},
+                {"hindered_targets", hindered_json(status)}};
 }
 
 void print_status_json(const InstanceStatus& status, const Sink& sink) {

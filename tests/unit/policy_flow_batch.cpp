@@ -125,20 +125,22 @@ TEST(ListenerBatch, ReportsEveryErrorWithItsLine) {
         "tcp *:80 --name a/b\n");
     ASSERT_FALSE(lines);
     EXPECT_EQ(lines.error().kind(), ErrorKind::usage);
-    EXPECT_EQ(lines.error().message(),
-              "web.txt:1: endpoint \"192.0.2.1:70000\": port 70000 is outside 1-65535\n"
-              "web.txt:3: words are missing; a line is PROTO ENDPOINT [OPTIONS]\n"
-              "web.txt:4: unexpected word \"10.0.0.1:1\"; a line is PROTO ENDPOINT [OPTIONS]\n"
-              "web.txt:5: unknown target \"nowhere\"; the targets are: pass, drop, reject\n"
-              "web.txt:6: no interface \"eth9\"\n"
-              "web.txt:7: option \"--name\" lacks its value\n"
-              "web.txt:8: option \"--name\" is given twice\n"
-              "web.txt:9: option \"--v6only\" takes no value\n"
-              "web.txt:10: unknown option \"--rates\"; the options are: --to, --dev, --v6only, --reuseport, --name, "
-              "--from, --rate, "
-              "--burst\n"
-              "web.txt:11: listener tcp 0.0.0.0:80: --v6only goes with an IPv6 endpoint, as in [::]:80\n"
-              "web.txt:12: listener name \"a/b\" has other characters than letters, digits, \".\", \"_\" and \"-\"");
+    EXPECT_EQ(
+        lines.error().message(),
+        "web.txt:1: endpoint \"192.0.2.1:70000\": port 70000 is outside 1-65535\n"
+        "web.txt:3: words are missing; a line is PROTO ENDPOINT [OPTIONS]\n"
+        "web.txt:4: unexpected word \"10.0.0.1:1\"; a line is PROTO ENDPOINT [OPTIONS]\n"
+        "web.txt:5: unknown target \"nowhere\"; the targets are: pass, drop, reject, cpu:N, cpu:N-M, dev:INTERFACE, "
+        "group:NAME, xsk:NAME, socket:NAME\n"
+        "web.txt:6: no interface \"eth9\"\n"
+        "web.txt:7: option \"--name\" lacks its value\n"
+        "web.txt:8: option \"--name\" is given twice\n"
+        "web.txt:9: option \"--v6only\" takes no value\n"
+        "web.txt:10: unknown option \"--rates\"; the options are: --to, --dev, --v6only, --reuseport, --name, "
+        "--from, --rate, "
+        "--burst\n"
+        "web.txt:11: listener tcp 0.0.0.0:80: --v6only goes with an IPv6 endpoint, as in [::]:80\n"
+        "web.txt:12: listener name \"a/b\" has other characters than letters, digits, \".\", \"_\" and \"-\"");
 }
 
 TEST(ListenerBatch, ReadsWhoMayReachAListener) {

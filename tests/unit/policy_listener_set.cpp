@@ -44,17 +44,6 @@ ListenerSelector select(const std::string& endpoint, const Options& options = {}
     return ListenerSelector::of(make(endpoint, options));
 }
 
-TEST(Target, KnowsItsKindsAndListsThemOtherwise) {
-    for (const char* text : {"pass", "drop", "reject"})
-        EXPECT_EQ(Target::parse(text)->to_string(), text);
-    for (const char* text : {"", "PASS", "dropp", "cpu:3"}) {
-        const auto target = Target::parse(text);
-        ASSERT_FALSE(target);
-        EXPECT_EQ(target.error().message(),
-                  "unknown target \"" + std::string(text) + "\"; the targets are: pass, drop, reject");
-    }
-}
-
 TEST(Listener, RefusesABadName) {
     EXPECT_TRUE(check_listener_name(""));
     EXPECT_TRUE(check_listener_name("Web-1.a_b"));

@@ -27,7 +27,10 @@ TEST(Target, is_read_as_it_is_written) {
 
 TEST(Target, bad_ones_are_named) {
     const std::pair<const char*, const char*> cases[] = {
-        {"", "unknown target \"\""},
+        {"", "unknown target \"\"; the targets are: pass, drop, reject, cpu:N, cpu:N-M, dev:INTERFACE, group:NAME"},
+        {"PASS", "unknown target \"PASS\""},
+        {"dropp", "unknown target \"dropp\""},
+        {"pass ", "unknown target \"pass \""},
         {"steer", "unknown target \"steer\""},
         {"cpu", "unknown target \"cpu\""},
         {"cpu:", "cpu wants a CPU's number"},

@@ -58,7 +58,7 @@ TEST(RenderStatus, JsonBeginsWithTheFieldsOfTheContractAndIsNullWhereAbsent) {
           {"dev": "eth0", "ifindex": 3, "xdp_mode": "native", "prog_id": 42, "state": "attached"},
           {"dev": null, "ifindex": 9, "xdp_mode": null, "prog_id": 42, "state": "gone"}],
         "contract": 1, "memory_bytes": 37748736, "flow_capacity": 65536, "listener_capacity": 16384,
-        "shared_port_counters": false, "pending": null})"));
+        "shared_port_counters": false, "pending": null, "hindered_targets": []})"));
     EXPECT_TRUE(printed([](const Sink& sink) {
                     print_status_json(status(), sink);
                 }).starts_with("{\"schema\": 1, \"status\": {\"instance\": \"default\", \"netns\": null, "));

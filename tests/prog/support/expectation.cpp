@@ -88,6 +88,10 @@ Expected rejects(reason reason) {
     return {reason, VERDICT_REJECT, XDP_TX, 0, std::nullopt, 0};
 }
 
+Expected steers(reason reason) {
+    return {reason, VERDICT_STEER, XDP_REDIRECT, 0, std::nullopt, 0};
+}
+
 Program& ProgTest::load(const contract::settings& settings) {
     program_ = &Program::shared(settings);
     program_->add_local(host_ipv4);

@@ -41,6 +41,8 @@ struct Expected {
 Expected passes(reason reason);
 Expected drops(reason reason);
 Expected rejects(reason reason);
+/// Handed over, by XDP_REDIRECT.
+Expected steers(reason reason);
 
 /// Which rows grew between the two, and by how much, as text: what a failure prints.
 std::string moved(const ReasonCounts& before, const ReasonCounts& after);

@@ -105,6 +105,7 @@ Program::Program(const contract::settings& settings) : settings_(settings), skel
         bpf_map__set_type(skeleton_->maps.port_counters, BPF_MAP_TYPE_ARRAY);
         bpf_map__set_type(skeleton_->maps.port_drops, BPF_MAP_TYPE_ARRAY);
     }
+    bpf_map__set_max_entries(skeleton_->maps.cpus, static_cast<__u32>(libbpf_num_possible_cpus()));
     if (const int error = demux::load(skeleton_); error != 0) {
         demux::destroy(skeleton_);
         fail("cannot load the program", -error);
@@ -148,6 +149,7 @@ void Program::clear() {
             fail("cannot clear the reason counters");
     set_reject_limit({});
     clear_evidence();
+    clear_targets();
     // Unused places hold addresses that are always local.
     local_ = {};
     std::fill(std::begin(local_count_), std::end(local_count_), 0);
@@ -283,7 +285,7 @@ void Program::add_prefix(const Entry& entry, std::string_view prefix, std::uint3
 }
 
 void Program::add_flow(proto proto, std::string_view local, std::uint16_t local_port, std::string_view remote,
-                       std::uint16_t remote_port, target_kind target) {
+                       std::uint16_t remote_port, std::uint32_t target) {
     FlowFacts facts;
     facts.target = static_cast<std::uint16_t>(target);
     flows_->put(key_of(proto, local, local_port, remote, remote_port), facts);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -97,7 +98,7 @@ class Program {
     /// Of listeners with this id, which are to be `guarded`; in place of the one there may be. No sources: any.
     void add_guard(std::uint32_t listener, const std::vector<Source>& sources, const Limit& limit = {});
     void add_flow(contract::proto proto, std::string_view local, std::uint16_t local_port, std::string_view remote,
-                  std::uint16_t remote_port, contract::target_kind target);
+                  std::uint16_t remote_port, std::uint32_t target);
 
     ReasonCounts reasons() const;
     contract::traffic port(const PortKey& key) const;
@@ -132,6 +133,19 @@ class Program {
     /// All that wait, in order; they are gone from the ring then.
     std::vector<contract::event> take_events();
 
+    // Targets: program_targets.cpp.
+
+    void set_target(std::uint32_t number, const contract::target& target);
+    /// Of listeners with this id, whose entries say TARGET_STEER.
+    void set_listener_target(std::uint32_t listener, std::uint32_t number);
+    /// Into the CPUMAP, the DEVMAP.
+    void add_cpu(std::uint32_t cpu);
+    void add_dev(std::uint32_t ifindex);
+    /// A group's whole table, in place of the one there may be.
+    void set_group(std::uint32_t number, const std::function<std::uint32_t(std::uint32_t place)>& member_at);
+    /// Of the CPU that the test is pinned to.
+    [[nodiscard]] contract::target_count target_count(std::uint32_t number) const;
+
     /// Every map of the object, by name.
     std::vector<std::pair<std::string, bpf_map_info>> maps() const;
     const contract::settings& settings() const { return settings_; }
@@ -141,6 +155,7 @@ class Program {
     void clear();
     void clear_guards();
     void clear_evidence();
+    void clear_targets();
     void change_slot(contract::proto proto, std::uint16_t port, auto&& change);
     [[nodiscard]] PortCounts read_ports(const bpf_map* map) const;
     void zero_ports(const bpf_map* map);
@@ -150,6 +165,8 @@ class Program {
     std::unique_ptr<FlowMemory> flows_;
     std::map<std::uint32_t, contract::port_slot> slots_;  // those written
     std::set<std::uint32_t> guarded_;                     // listeners with a guard
+    std::set<std::uint32_t> steered_;                     // numbers of targets that were set
+    std::set<std::uint32_t> listeners_steered_;           // listeners with a target of those
     std::uint64_t serials_ = 0;                           // of guards, given out
     contract::local_hot local_{};
     std::size_t local_count_[contract::FAMILY_COUNT] = {};
