@@ -19,7 +19,7 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
 
 set(XDEMUX_SANITIZE "" CACHE STRING "sanitizers to build with, e.g. address,undefined")
 if(XDEMUX_SANITIZE)
-  set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
+  set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
   add_compile_options(-fsanitize=${XDEMUX_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${XDEMUX_SANITIZE})
 endif()

@@ -138,6 +138,7 @@ TEST_F(Steer, ADeviceTakesTheFrameAsItIsOrReaddressed) {
     EXPECT_EQ(hex(Bytes(frame.begin(), frame.begin() + 12)), hex({0xd0, 0xd1, 0xd2, 0xd3, 0xd4, 0xd5,  //
                                                                   0x50, 0x51, 0x52, 0x53, 0x54, 0x55}));
     expect_counts(number, 2, 0);
+    load(program().settings());
 }
 
 TEST_F(Steer, ADeviceThatIsGoneLeavesTheFrameAsItIs) {
@@ -171,7 +172,7 @@ TEST_F(Steer, AGroupSpreadsFlowsAsItsTableSaysAndKeepsEachTogether) {
     EXPECT_NEAR(actions[XDP_DROP], flows / 4, flows / 20);
     EXPECT_NEAR(actions[XDP_PASS], flows / 2, flows / 20);
     EXPECT_EQ(program().target_count(other_number).packets, 2U * static_cast<unsigned>(actions[XDP_REDIRECT]));
-    load(program().settings());  // what ran unexpected is no business of TearDown()
+    load(program().settings());  // what ran without expect() is no business of TearDown()
 }
 
 TEST_F(Steer, AnEmptyGroupFallsBack) {
@@ -193,9 +194,11 @@ TEST_F(Steer, AMembersOwnFallbackStandsIn) {
 }
 
 TEST_F(Steer, ATraceNamesTheTargetAndTouchesNothing) {
-    program().set_target(number, to_cpu(0));
+    program().add_dev(Testbed::get().ifindex());
+    program().set_target(number, to_dev(Testbed::get().ifindex(), true));
     const TracedRun run = program().run_traced(udp4(port), key);
-    EXPECT_EQ(run.action, XDP_PASS);
+    EXPECT_EQ(run.action, XDP_REDIRECT);
+    EXPECT_EQ(hex(run.frame), hex(udp4(port).bytes()));
     EXPECT_EQ(run.trace.verdict, VERDICT_STEER);
     EXPECT_EQ(run.trace.action, VERDICT_STEER);
     EXPECT_EQ(run.trace.target, TARGET_STEER);

@@ -22,7 +22,7 @@ using namespace contract;
 
 constexpr std::uint32_t batch_size = 16384;
 constexpr std::uint32_t reason_rows = std::uint32_t{REASON_COUNT} * VERDICT_COUNT;
-constexpr std::size_t programs_kept = 8;  // some 10 MB of tables each
+constexpr std::size_t programs_kept = 16;  // some 10 MB of tables each
 constexpr std::size_t room_for_replies = 256;
 
 [[noreturn]] void fail(const std::string& what, int error = errno) {
