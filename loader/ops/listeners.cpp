@@ -140,14 +140,17 @@ Status check_listener_room(const Tables& tables, const ListenerSet& from, const 
                             tables.listeners.capacity(), needed));
 }
 
-/// Gives the listeners' targets their numbers; those of new ones get rows.
+/// Gives the listeners' targets their numbers; those of new ones get rows. Who goes may do so though its target could
+/// not be set up any more.
 Status number_targets(Instance& instance, ListenerPlan& plan) {
-    for (const auto* listeners : {&plan.removed, &plan.added}) {
-        for (const auto& listener : *listeners) {
-            const auto number = claim_target(instance, listener.target);
-            if (!number) return fail(number.error());
-            plan.targets[listener.id] = *number;
-        }
+    const auto present = read_targets(instance.tables());
+    if (!present) return fail(present.error());
+    for (const auto& listener : plan.removed)
+        plan.targets[listener.id] = present->number_of(listener.target).value_or(contract::TARGET_NONE);
+    for (const auto& listener : plan.added) {
+        const auto number = claim_target(instance, listener.target);
+        if (!number) return fail(number.error());
+        plan.targets[listener.id] = *number;
     }
     return {};
 }

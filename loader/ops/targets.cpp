@@ -236,6 +236,7 @@ Result<std::uint32_t> claim_target(Instance& instance, const Target& target) {
     auto number = targets->add(*resolved);
     if (!number || known) return number;
     if (auto prepared = prepare(tables, *resolved); !prepared) return fail(prepared.error());
+    if (auto zeroed = tables.steering.target_counts.zero(*number); !zeroed) return fail(zeroed.error());
     if (auto put = tables.steering.targets.put(*number, encode(*resolved)); !put) return fail(put.error());
     return number;
 }
@@ -245,14 +246,11 @@ Status sweep_targets(Instance& instance) {
     const Tables& tables = instance.tables();
     auto targets = read_targets(tables);
     if (!targets) return fail(targets.error());
-    if (targets->targets().empty()) return release_unused(tables, *targets);
     const auto free = unnamed(tables, *targets);
     if (!free) return fail(free.error());
-    if (free->empty()) return {};
-    wait_for_packets_under_way();
+    if (!free->empty()) wait_for_packets_under_way();
     for (const std::uint32_t number : *free) {
         if (auto cleared = tables.steering.targets.put(number, {}); !cleared) return cleared;
-        if (auto zeroed = tables.steering.target_counts.zero(number); !zeroed) return zeroed;
         targets->erase(number);
     }
     return release_unused(tables, *targets);

@@ -135,6 +135,8 @@ class ToDevices(unittest.TestCase):
             self.assertIn("is gone", row["hindrance"])
             self.assertIn("is gone", WORLD.xdemux("status"))
             self.assertIn("is gone", WORLD.xdemux("doctor"))
+            WORLD.xdemux("listener", "del", "udp", f"*:{AWAY}")
+            self.assertEqual(json.loads(WORLD.xdemux("target", "list", "--json"))["targets"], [])
 
     def test_an_unknown_device_is_refused(self):
         with enforced():
