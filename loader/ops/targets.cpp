@@ -101,6 +101,7 @@ Status count_flows(const Tables& tables, const std::set<std::uint32_t>& candidat
 }
 
 Result<std::set<std::uint32_t>> unnamed(const Tables& tables, const TargetTable& targets) {
+    if (targets.targets().empty()) return std::set<std::uint32_t>();
     auto named = count_names(tables);
     if (!named) return fail(named.error());
     const auto kept = registered(tables, targets);
