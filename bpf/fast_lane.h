@@ -18,14 +18,15 @@
 #include "parse.h"
 #include "scan.h"
 #include "settle.h"
+#include "steer.h"
 #include "trace.h"
 
 /* No XDP action. */
 #define DECLINED -1
 
 /* Inlined for each outcome, so that none carries the others' facts. */
-static __always_inline int conclude(const struct packet *p, enum reason reason,
-				    enum verdict verdict, __u32 listener)
+static __always_inline int conclude_at(const struct packet *p, enum reason reason,
+				       enum verdict verdict, __u32 listener, __u32 steer)
 {
 	struct outcome o = {
 		.reason = reason,
@@ -34,11 +35,20 @@ static __always_inline int conclude(const struct packet *p, enum reason reason,
 				  ? verdict
 				  : VERDICT_PASS,
 		.listener = listener,
+		.steer = steer,
 		.counted = 1,
 	};
 
 	count(p, &o);
+	if (o.action == VERDICT_STEER)
+		return XDP_REDIRECT;
 	return o.action == VERDICT_DROP ? XDP_DROP : XDP_PASS;
+}
+
+static __always_inline int conclude(const struct packet *p, enum reason reason,
+				    enum verdict verdict, __u32 listener)
+{
+	return conclude_at(p, reason, verdict, listener, 0);
 }
 
 /* An answer to a reject is made in the full lane, and an event told. */
@@ -47,15 +57,48 @@ static __always_inline int is_plain(enum verdict verdict)
 	return verdict == VERDICT_PASS || (verdict == VERDICT_DROP && !watch.until_ns);
 }
 
-static __always_inline int conclude_flow(const struct packet *p, const struct flow_match *match)
+/* IPv6's hash is made by a global function, since the stack has no room for what it takes. */
+static __always_inline __u64 flow_hash_near(struct xdp_md *ctx, const struct packet *p)
 {
-	__u32 number = match->use & FLOW_TARGET_MASK;
-	enum verdict verdict = verdict_of(number);
+	if (p->family == FAMILY_IPV6)
+		return flow_hash_frame(ctx, p->l3_offset, flow_ports(p), p->proto);
+	return flow_hash(p, FAMILY_IPV4);
+}
 
-	if (number >= TARGET_FIRST || !is_plain(verdict))
+/* As steer_near(). */
+static __always_inline __u32 hand_over(struct xdp_md *ctx, const struct packet *p, __u32 listener,
+				       __u32 target)
+{
+	if (settings.rules.mode != MODE_ENFORCE)
+		return 0;
+	return steer_near(ctx, listener, target, flow_hash_near(ctx, p));
+}
+
+static __always_inline int conclude_flow(struct xdp_md *ctx, const struct packet *p,
+					 const struct flow_match *match)
+{
+	__u32 number = match->use & FLOW_TARGET_MASK, steer = 0;
+	enum verdict verdict = number < TARGET_FIRST ? verdict_of(number) : VERDICT_STEER;
+
+	if (verdict == VERDICT_STEER)
+		steer = hand_over(ctx, p, 0, number);
+	if (!steer && !is_plain(verdict))
 		return DECLINED;
 	flow_add(match->rest, match->place, p->family, match->use, p->frame_len, p->tcp_flags);
-	return conclude(p, REASON_FLOW, verdict, 0);
+	return conclude_at(p, REASON_FLOW, verdict, 0, steer);
+}
+
+static __always_inline int conclude_steered(struct xdp_md *ctx, const struct packet *p,
+					    __u32 listener)
+{
+	__u32 steer;
+
+	if (is_forwarded(ctx, p))
+		return DECLINED;
+	steer = hand_over(ctx, p, listener, 0);
+	if (!steer)
+		return DECLINED;
+	return conclude_at(p, REASON_LISTENER_WILDCARD, VERDICT_STEER, listener, steer);
 }
 
 static __always_inline int conclude_listener(struct xdp_md *ctx, const struct packet *p,
@@ -63,6 +106,8 @@ static __always_inline int conclude_listener(struct xdp_md *ctx, const struct pa
 {
 	if (target == TARGET_PASS)
 		return conclude(p, REASON_LISTENER_WILDCARD, VERDICT_PASS, listener);
+	if (target == TARGET_STEER)
+		return conclude_steered(ctx, p, listener);
 	if (target != TARGET_DROP || !is_plain(VERDICT_DROP) || is_forwarded(ctx, p))
 		return DECLINED;
 	return conclude(p, REASON_LISTENER_WILDCARD, VERDICT_DROP, listener);
@@ -100,14 +145,6 @@ static __always_inline int conclude_closed(struct xdp_md *ctx, const struct pack
 	return conclude(p, REASON_CLOSED, verdict, 0);
 }
 
-/* IPv6's hash is made by a global function, since the stack has no room for what it takes. */
-static __always_inline __u64 flow_hash_near(struct xdp_md *ctx, const struct packet *p)
-{
-	if (p->family == FAMILY_IPV6)
-		return flow_hash_frame(ctx, p->l3_offset, flow_ports(p), p->proto);
-	return flow_hash(p, FAMILY_IPV4);
-}
-
 static __always_inline int fast_lane_ports(struct xdp_md *ctx, const struct packet *p)
 {
 	const struct port_slot *slot = slot_find(p, p->dst_port);
@@ -119,7 +156,7 @@ static __always_inline int fast_lane_ports(struct xdp_md *ctx, const struct pack
 	if (slot->flows)
 		answer = flow_find_near(p, flow_hash_near(ctx, p), p->family, &match);
 	if (answer == FLOW_FOUND)
-		return conclude_flow(p, &match);
+		return conclude_flow(ctx, p, &match);
 	if (answer == FLOW_UNSURE)
 		return DECLINED;
 	if (slot_asks_more(p, slot) || blocking.until_ns || !is_hot_local(p))

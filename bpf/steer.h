@@ -37,21 +37,25 @@ static __always_inline __u32 member_of(__u32 group, __u32 hash)
 	return table && place < GROUP_PLACES ? table->members[place] : 0;
 }
 
+/* The number of a listener's target; 0: it has none beyond its entries. */
+static __always_inline __u32 listener_number(__u32 listener)
+{
+	const struct listener_target *t = bpf_map_lookup_elem(&listener_targets, &listener);
+
+	return t ? t->target : 0;
+}
+
 /* What a match of TARGET_STEER means for the packet. A global function, since few packets need it
  * and the verifier shall look at it once. */
 __noinline int aim(const struct packet *p, struct outcome *o)
 {
-	const struct listener_target *of_listener;
 	const struct target *target;
 	__u32 number, member;
 
 	if (!p || !o)
 		return 0;
-	number = o->listener;
-	if (!o->steer) {
-		of_listener = bpf_map_lookup_elem(&listener_targets, &number);
-		o->steer = of_listener ? of_listener->target : 0;
-	}
+	if (!o->steer)
+		o->steer = listener_number(o->listener);
 	o->hash = flow_hash_of(p);
 	o->verdict = VERDICT_STEER;
 	number = o->steer;
@@ -128,6 +132,27 @@ __noinline int steer(struct xdp_md *ctx, __u32 number, __u32 hash, __u32 dry)
 	if (t->kind == TARGET_DEV)
 		return steer_to_dev(ctx, t, dry);
 	return t->kind == TARGET_XSK ? steer_to_xsk(ctx, number) : 0;
+}
+
+/*
+ * For the fast lane, which has no struct packet to hand round: hands the packet to the target with
+ * the number, or, where that is 0, to the listener's. The number of who took it, of a group its
+ * member's. 0: nobody did, or it is not as simple as that; then the frame is as it was, and the
+ * full lane decides.
+ */
+__noinline int steer_near(struct xdp_md *ctx, __u32 listener, __u32 target, __u32 hash)
+{
+	__u32 number = target ? target : listener_number(listener);
+	const struct target *t = bpf_map_lookup_elem(&targets, &number);
+
+	if (t && t->kind == TARGET_GROUP) {
+		if (t->sticky)
+			return 0;
+		number = member_of(number, hash);
+	}
+	if (number < TARGET_FIRST)
+		return 0;
+	return steer(ctx, number, hash, 0) == XDP_REDIRECT ? number : 0;
 }
 
 /* What has no ports of its own has no answer either. */
