@@ -23,6 +23,7 @@
 #include "commands/table.h"
 #include "commands/target.h"
 #include "commands/verify.h"
+#include "commands/xsk.h"
 
 namespace xdemux {
 namespace {
@@ -60,6 +61,7 @@ CommandLine::CommandLine() : app_("the port table of a host, one layer earlier",
     add_reason_commands(app_, commands_);
     add_target_commands(app_, commands_);
     add_scan_commands(app_, commands_);
+    add_xsk_commands(app_, commands_);
     add_monitor_command(app_, commands_);
     add_port_commands(app_, commands_);
     add_ephemeral_commands(app_, commands_);

@@ -18,6 +18,7 @@
 #include <xdemux/ops/lease_host.h>
 #include <xdemux/ops/listeners.h>
 #include <xdemux/ops/locals.h>
+#include <xdemux/ops/xsks.h>
 
 namespace xdemux {
 namespace {
@@ -272,6 +273,7 @@ Status Instance::recover() {
     if (!settings) return fail(settings.error());
     settings_ = *settings;
     if (auto recovered = recover_listeners(*this); !recovered) return recovered;
+    if (auto swept = sweep_xsks(*this); !swept) return swept;
     if (settings_.confirm_by_ns == 0 || coarse_now_ns() <= settings_.confirm_by_ns) return {};
     contract::settings final_settings = settings_;
     final_settings.rules = final_settings.fallback;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <exception>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -11,39 +9,14 @@
 #include <xdemux/ops/port_allocator.h>
 #include <xdemux/ops/port_allocator_c.h>
 
+#include "c_api.h"
+
 struct xdemux_ports {
     xdemux::PortAllocator allocator;
 };
 
 namespace xdemux {
 namespace {
-
-/// Where the sentence of a failure goes.
-struct Message {
-    char* text;
-    std::size_t size;
-
-    void set(std::string_view sentence) const {
-        if (text == nullptr || size == 0) return;
-        const std::size_t length = std::min(sentence.size(), size - 1);
-        std::memcpy(text, sentence.data(), length);
-        text[length] = '\0';
-    }
-};
-
-/// Runs `work`, and makes of what it says, or throws, a number and a sentence.
-template <typename Work>
-int guarded(const Message& message, Work&& work) {
-    try {
-        const Status done = work();
-        if (done) return 0;
-        message.set(done.error().message());
-        return static_cast<int>(done.error().kind());
-    } catch (const std::exception& error) {
-        message.set(error.what());
-    }
-    return static_cast<int>(ErrorKind::failed);
-}
 
 Result<Proto> proto_of(int protocol) {
     if (protocol == IPPROTO_TCP) return Proto::tcp;

@@ -12,6 +12,7 @@
 #include <xdemux/kernel/netlink.h>
 #include <xdemux/ops/listeners.h>
 #include <xdemux/ops/targets.h>
+#include <xdemux/ops/xsks.h>
 
 namespace xdemux {
 namespace {
@@ -170,14 +171,8 @@ std::string hindrance_of(const Instance& instance, std::uint32_t number, const T
             return cpu_hindrance(tables, target);
         case TargetKind::dev:
             return dev_hindrance(tables, target);
-        case TargetKind::xsk: {
-            bool found = false;
-            const auto walked = tables.steering.xsk_queues.for_each([&](const contract::xsk_queue& queue, const auto&) {
-                found = queue.target == number;
-                return !found;
-            });
-            return walked && found ? "" : "no AF_XDP socket is registered under its name";
-        }
+        case TargetKind::xsk:
+            return xsk_hindrance(instance, number);
         case TargetKind::socket:
             return tables.steering.sockets.find(number).value_or(std::nullopt)
                        ? ""

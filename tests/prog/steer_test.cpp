@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Targets beyond pass, drop and reject: who gets the packet, and what stands in where nobody can.
 #include <map>
+#include <optional>
+
+#include <xdemux/kernel/xsk_socket.h>
 
 #include "support/expectation.h"
 
@@ -34,6 +37,13 @@ target to_dev(std::uint32_t ifindex, bool rewrite = false) {
         made.dst_mac[i] = static_cast<__u8>(0xd0 + i);
         made.src_mac[i] = static_cast<__u8>(0x50 + i);
     }
+    return made;
+}
+
+target to_xsk() {
+    target made{};
+    made.kind = TARGET_XSK;
+    made.fallback = TARGET_DROP;
     return made;
 }
 
@@ -147,11 +157,34 @@ TEST_F(Steer, ADeviceThatIsGoneLeavesTheFrameAsItIs) {
 }
 
 TEST_F(Steer, AnXskNeedsASocketForTheQueue) {
-    target xsk{};
-    xsk.kind = TARGET_XSK;
-    xsk.fallback = TARGET_DROP;
-    program().set_target(number, xsk);
+    program().set_target(number, to_xsk());
     expect(udp4(port), at_port(falls_back(drops(REASON_UNDECIDED))));
+    const XskSocket socket = XskSocket::open({Testbed::get().ifindex(), 0}).value();
+    program().add_xsk(number, 1, socket.fd());
+    expect(udp4(port), at_port(falls_back(drops(REASON_UNDECIDED))));
+    program().add_xsk(other_number, 0, socket.fd());
+    expect(udp4(port), at_port(falls_back(drops(REASON_UNDECIDED))));
+    program().add_xsk(number, 0, socket.fd());
+    expect(udp4(port), at_port(steers(REASON_LISTENER_WILDCARD)));
+    expect(udp6(port), at_port(steers(REASON_LISTENER_WILDCARD)));
+    expect_counts(number, 2, 3);
+}
+
+TEST_F(Steer, AnXskIsLeftByItsSocketAsSoonAsThatIsClosed) {
+    program().set_target(number, to_xsk());
+    auto socket = std::make_optional(XskSocket::open({Testbed::get().ifindex(), 0}).value());
+    program().add_xsk(number, 0, socket->fd());
+    expect(udp4(port), at_port(steers(REASON_LISTENER_WILDCARD)));
+    socket.reset();
+    expect(udp4(port), at_port(falls_back(drops(REASON_UNDECIDED))));
+}
+
+TEST_F(Steer, AnXskTakesNoFrameOfSeveralBuffers) {
+    program().set_target(number, to_xsk());
+    const XskSocket socket = XskSocket::open({Testbed::get().ifindex(), 0}).value();
+    program().add_xsk(number, 0, socket.fd());
+    expect(udp4(port).payload(8000), at_port(falls_back(drops(REASON_UNDECIDED))));
+    expect(udp4(port).payload(1000), at_port(steers(REASON_LISTENER_WILDCARD)));
 }
 
 TEST_F(Steer, AGroupSpreadsFlowsAsItsTableSaysAndKeepsEachTogether) {

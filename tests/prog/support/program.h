@@ -141,6 +141,8 @@ class Program {
     /// Into the CPUMAP, the DEVMAP.
     void add_cpu(std::uint32_t cpu);
     void add_dev(std::uint32_t ifindex);
+    /// An AF_XDP socket for that target and a queue of the test bed's device.
+    void add_xsk(std::uint32_t number, std::uint32_t queue, int fd);
     /// A group's whole table, in place of the one there may be.
     void set_group(std::uint32_t number, const std::function<std::uint32_t(std::uint32_t place)>& member_at);
     /// Of the CPU that the test is pinned to.

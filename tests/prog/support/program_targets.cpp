@@ -26,6 +26,16 @@ void put(const bpf_map* map, const void* key, const void* value) {
     if (bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY) != 0) fail(bpf_map__name(map));
 }
 
+template <typename Key>
+void erase_all(const bpf_map* map) {
+    Key key{};
+    std::vector<Key> keys;
+    for (const void* before = nullptr; bpf_map_get_next_key(bpf_map__fd(map), before, &key) == 0; before = &keys.back())
+        keys.push_back(key);
+    for (const Key& each : keys)
+        bpf_map_delete_elem(bpf_map__fd(map), &each);
+}
+
 }  // namespace
 
 void Program::set_target(std::uint32_t number, const contract::target& target) {
@@ -46,6 +56,13 @@ void Program::add_cpu(std::uint32_t cpu) {
 
 void Program::add_dev(std::uint32_t ifindex) {
     put(skeleton_->maps.devs, &ifindex, &ifindex);
+}
+
+void Program::add_xsk(std::uint32_t number, std::uint32_t queue, int fd) {
+    const xsk_queue key{Testbed::get().ifindex(), queue, number};
+    const xsk_place place{number, 0};  // any that no other target has
+    put(skeleton_->maps.xsks, &place.index, &fd);
+    put(skeleton_->maps.xsk_queues, &key, &place);
 }
 
 void Program::set_group(std::uint32_t number, const std::function<std::uint32_t(std::uint32_t place)>& member_at) {
@@ -83,15 +100,9 @@ void Program::clear_targets() {
     }
     steered_.clear();
     listeners_steered_.clear();
-    for (const bpf_map* map : {skeleton_->maps.cpus, skeleton_->maps.devs}) {
-        std::uint32_t key = 0;
-        std::vector<std::uint32_t> keys;
-        for (const void* before = nullptr; bpf_map_get_next_key(bpf_map__fd(map), before, &key) == 0;
-             before = &keys.back())
-            keys.push_back(key);
-        for (const std::uint32_t each : keys)
-            bpf_map_delete_elem(bpf_map__fd(map), &each);
-    }
+    erase_all<std::uint32_t>(skeleton_->maps.cpus);
+    erase_all<std::uint32_t>(skeleton_->maps.devs);
+    erase_all<xsk_queue>(skeleton_->maps.xsk_queues);
 }
 
 }  // namespace xdemux::test
