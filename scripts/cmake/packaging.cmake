@@ -18,6 +18,8 @@ foreach(box base policy kernel ops)
           DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xdemux FILES_MATCHING PATTERN "*.h")
 endforeach()
 
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/loader/examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
 # The tool is the one executable of ctl/, whatever its target is called: "xdemux" is the library's.
 get_property(ctl_targets DIRECTORY ${PROJECT_SOURCE_DIR}/ctl PROPERTY BUILDSYSTEM_TARGETS)
 foreach(target ${ctl_targets})

@@ -7,6 +7,7 @@
 #include "every_header.h"
 
 extern "C" int lease_from_nowhere(void);
+extern "C" int serve_nowhere(void);
 
 int main() {
     const auto endpoint = xdemux::LocalEndpoint::parse("192.0.2.1:8000-8999", xdemux::Proto::tcp);
@@ -21,6 +22,10 @@ int main() {
     }
     if (lease_from_nowhere() != 0) {
         std::cerr << "the allocator of ports does not say that there is no instance\n";
+        return EXIT_FAILURE;
+    }
+    if (serve_nowhere() != 0) {
+        std::cerr << "the AF_XDP consumer does not say that there is no instance\n";
         return EXIT_FAILURE;
     }
     return EXIT_SUCCESS;

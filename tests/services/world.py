@@ -100,6 +100,7 @@ class World:
         self.host = Host(f"xdsvc-h{pid}", "xs0", "192.0.2.1", "2001:db8::1")
         self.peer = Host(f"xdsvc-p{pid}", "xs1", "192.0.2.2", "2001:db8::2")
         self.instance = f"svc{pid}"
+        self.queues = 1  # of each end and direction
         self.scratch = tempfile.TemporaryDirectory(prefix="xdemux-services-")
         os.chmod(self.scratch.name, 0o755)
 
@@ -110,8 +111,9 @@ class World:
         self.set_up_link()
 
     def set_up_link(self):
-        run("ip", "-n", self.host.name, "link", "add", self.host.dev, "type", "veth",
-            "peer", "name", self.peer.dev, "netns", self.peer.name)
+        queues = ("numtxqueues", str(self.queues), "numrxqueues", str(self.queues))
+        run("ip", "-n", self.host.name, "link", "add", self.host.dev, *queues, "type", "veth",
+            "peer", "name", self.peer.dev, *queues, "netns", self.peer.name)
         for end in (self.host, self.peer):
             # With checksum offload, frames between the two would carry no real checksums.
             end.run("ethtool", "-K", end.dev, "tx", "off")
