@@ -16,6 +16,7 @@ namespace {
 constexpr std::uint32_t warm_up_repeats = 100'000;
 
 int action_of(contract::verdict verdict) {
+    if (verdict == contract::VERDICT_STEER) return XDP_REDIRECT;
     return verdict == contract::VERDICT_PASS ? XDP_PASS : XDP_DROP;
 }
 

@@ -136,6 +136,18 @@ Scenario guarded() {
     return scenario;
 }
 
+/// Packets for an AF_XDP socket on the queue that they come from.
+Scenario handed_over(std::uint32_t ifindex) {
+    constexpr std::uint16_t port = 443;
+    Scenario scenario;
+    scenario.settings = enforce(VERDICT_DROP, true);
+    scenario.fill = [ifindex](Subject& subject) { subject.add_xsk_wildcard({PROTO_TCP, port}, ifindex); };
+    scenario.rows = {
+        {"AF_XDP socket, fixed", {data4(peer_port, port)}, REASON_LISTENER_WILDCARD, VERDICT_STEER, {}},
+    };
+    return scenario;
+}
+
 struct FlowGoals {
     std::optional<double> hit, miss;
 };
@@ -221,6 +233,7 @@ std::vector<Scenario> scenarios(std::uint32_t ifindex) {
         listeners(ifindex),
         all_ports(),
         guarded(),
+        handed_over(ifindex),
         flows("1k", thousand_flows, thousand_flows, false, {15, 10}),
         flows("1k", thousand_flows, thousand_flows, true, {{}, 10}),
         closed_by_table(),

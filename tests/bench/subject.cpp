@@ -153,6 +153,25 @@ void Subject::add_guarded_wildcard(const Listener& listener, std::uint32_t netwo
     });
 }
 
+void Subject::add_xsk_wildcard(const Listener& listener, std::uint32_t ifindex) {
+    constexpr std::uint32_t number = TARGET_FIRST, place = 0;
+    auto socket = XskSocket::open({ifindex, 0});
+    if (!socket) throw std::runtime_error(socket.error().message());
+    xsk_.emplace(std::move(*socket));
+    contract::target row{};
+    row.kind = TARGET_XSK;
+    row.fallback = TARGET_PASS;
+    put(skeleton_->maps.targets, number, row);
+    put(skeleton_->maps.xsks, place, xsk_->fd());
+    put(skeleton_->maps.xsk_queues, xsk_queue{ifindex, 0, number}, xsk_place{place, 0});
+    add_wildcard(listener);
+    put(skeleton_->maps.listener_targets, listeners_, listener_target{number});
+    change_slot(listener.proto, listener.port, [](port_slot& slot) {
+        for (auto& target : slot.target)
+            target = TARGET_STEER;
+    });
+}
+
 void Subject::add_exact(const Listener& listener, std::string_view address) {
     const IpAddress ip = ip_address(address);
     listen_addr key = key_of(listener, family_of(ip));

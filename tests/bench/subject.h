@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include <xdemux/contract.h>
+#include <xdemux/kernel/xsk_socket.h>
 
 #include "mix.h"
 #include "support/flow_memory.h"
@@ -42,6 +44,8 @@ class Subject {
     void add_guarded_wildcard(const Listener& listener, std::uint32_t networks);
     void add_exact(const Listener& listener, std::string_view address);
     void add_prefix(const Listener& listener, std::string_view prefix, std::uint32_t bits);
+    /// As add_wildcard(), but its packets go to an AF_XDP socket on the device's first queue.
+    void add_xsk_wildcard(const Listener& listener, std::uint32_t ifindex);
     /// Flows that pass, from these peers to a port of the host's IPv4 or IPv6 address.
     void add_flows(contract::proto proto, std::uint16_t local_port, const mix_peers& peers);
 
@@ -61,6 +65,7 @@ class Subject {
     std::unique_ptr<test::FlowMemory> flows_;
     std::map<std::uint32_t, contract::port_slot> slots_;  // those written
     std::uint32_t listeners_ = 0;
+    std::optional<XskSocket> xsk_;
 };
 
 }  // namespace xdemux::bench
