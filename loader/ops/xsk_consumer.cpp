@@ -30,6 +30,8 @@ class XskConsumer::Impl {
 
     Status withdraw() {
         const std::lock_guard lock(mutex_);
+        // What the parent of this process serves is not its child's to end.
+        std::erase_if(served_, [](const XskSelection& each) { return each.pid != ::getpid(); });
         if (served_.empty()) return {};
         auto instance = Instance::open_for_change(options_.instance);
         if (!instance) return fail(instance.error());

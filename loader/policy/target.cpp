@@ -102,7 +102,11 @@ class Reader {
     Status read_name(std::string_view value) {
         if (value.empty()) return fail(bad(text_, "it wants a name after the colon"));
         target_.name = value;
-        if (target_.kind != TargetKind::dev) return check_listener_name(value);
+        if (target_.kind != TargetKind::dev) {
+            if (check_listener_name(value)) return {};
+            return fail(
+                bad(text_, fmt::format("a name is 1 to {} letters, digits, \".\", \"_\" and \"-\"", Target::max_name)));
+        }
         if (value.size() > Target::max_name) return fail(bad(text_, "no interface has so long a name"));
         return {};
     }

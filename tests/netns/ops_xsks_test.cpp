@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // AF_XDP sockets that are handed over: what is let in, what a closed one leaves, and that its place is never another's
 // while something leads there.
+#include <algorithm>
 #include <array>
+#include <iterator>
+#include <span>
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -9,6 +12,7 @@
 #include <xdemux/kernel/descriptor.h>
 #include <xdemux/kernel/netlink.h>
 #include <xdemux/kernel/xsk_socket.h>
+#include <xdemux/ops/settings.h>
 #include <xdemux/ops/targets.h>
 #include <xdemux/ops/xsk_consumer.h>
 #include <xdemux/ops/xsk_consumer_c.h>
@@ -92,7 +96,7 @@ TEST_F(OpsXsks, what_does_not_fit_is_refused_and_changes_nothing) {
     EXPECT_THAT(failure(add("one", socket.fd(), "lo"), ErrorKind::usage),
                 HasSubstr("is bound to queue 0 of xd0, not to queue 0 of lo"));
     EXPECT_THAT(failure(add("one", socket.fd(), "xd9"), ErrorKind::not_found), HasSubstr("xd9"));
-    EXPECT_THAT(failure(add("no name", socket.fd()), ErrorKind::usage), HasSubstr("no name"));
+    EXPECT_THAT(failure(add("no name", socket.fd()), ErrorKind::usage), HasSubstr("a name is 1 to 15 letters"));
     EXPECT_THAT(failure(add("one,fallback=drop", socket.fd()), ErrorKind::usage), HasSubstr("is no name"));
     auto instance = change();
     XskRegistration dry = registration("one", socket.fd());
@@ -116,6 +120,49 @@ TEST_F(OpsXsks, a_queue_has_one_open_socket_of_a_name) {
     first.reset();
     EXPECT_THAT(rows(), ElementsAre("one xd0:0 closed", "two xd0:0 open"));
     EXPECT_TRUE(add("one", beside.open_beside().value().fd()));
+}
+
+/// The UDP ports that the frames which wait at a socket are for.
+std::vector<unsigned> ports_at(XskSocket& socket) {
+    std::array<XskFrame, 8> frames;
+    std::vector<unsigned> ports;
+    constexpr std::size_t port_at = 14 + 20 + 2;
+    for (const XskFrame& frame : std::span(frames).first(socket.receive(frames))) {
+        ports.push_back(frame.bytes[port_at] * 256U + frame.bytes[port_at + 1]);
+        socket.release(frame);
+    }
+    EXPECT_TRUE(socket.flush());
+    return ports;
+}
+
+TEST_F(OpsXsks, two_names_share_a_queue_and_each_gets_its_own_port) {
+    const auto enforced = [&] {
+        auto instance = change();
+        std::vector<ListenerChange> wanted;
+        for (const auto* words : {"7001 one", "7002 two"}) {
+            const std::string text = words;
+            wanted.push_back(listener(fmt::format("0.0.0.0:{}", text.substr(0, 4))));
+            wanted.back().listener.proto = Proto::udp;
+            wanted.back().listener.target = Target::parse("xsk:" + text.substr(5)).value();
+        }
+        return change_listeners(instance, wanted) && change_settings(instance, {{Mode::enforce, {}, {}}});
+    };
+    ASSERT_TRUE(enforced());
+    ASSERT_TRUE(attach(name_, on(near_device, AttachMode::native)));
+    XskSocket first = open_socket();
+    XskSocket second = first.open_beside().value();
+    ASSERT_TRUE(add("one", first.fd()));
+    ASSERT_TRUE(add("two", second.fd()));
+    for (const auto* port : {"7001", "7002", "7001"})
+        run_in_peer(fmt::format("bash -c 'echo -n hello >/dev/udp/{}/{}'", near_ipv4, port));
+    std::vector<unsigned> by_first, by_second;
+    EXPECT_TRUE(wait_until([&] {
+        std::ranges::copy(ports_at(first), std::back_inserter(by_first));
+        std::ranges::copy(ports_at(second), std::back_inserter(by_second));
+        return by_first.size() + by_second.size() >= 3;
+    }));
+    EXPECT_THAT(by_first, ElementsAre(7001, 7001));
+    EXPECT_THAT(by_second, ElementsAre(7002));
 }
 
 TEST_F(OpsXsks, linux_gives_a_queue_to_one_memory) {
@@ -199,7 +246,7 @@ TEST_F(OpsXsks, a_consumer_withdraws_what_it_handed_over_alone) {
     EXPECT_THAT(rows(), IsEmpty());
     EXPECT_THAT(failure(XskConsumer::open("one", {"there-is-none"}), ErrorKind::not_loaded),
                 HasSubstr("is not loaded"));
-    EXPECT_THAT(failure(XskConsumer::open("much-too-long-a-name", {name_}), ErrorKind::usage), HasSubstr("longer"));
+    EXPECT_THAT(failure(XskConsumer::open("much-too-long-a-name", {name_}), ErrorKind::usage), HasSubstr("1 to 15"));
 }
 
 TEST_F(OpsXsks, plain_c_does_the_same) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """AF_XDP applications that share an interface of two queues with each other and with the kernel."""
 import json
+import socket
 import threading
 import unittest
 
@@ -101,7 +102,23 @@ class Applications(unittest.TestCase):
         for size in (8, 9, 31, 512, 1400):
             with self.subTest(size=size), Flows(ONE, size) as flows:
                 self.assertEqual(len(flows.ask()), len(flows))
+        WORLD.xdemux("set", "--closed", "reject")  # another program, the same tables
+        with Flows(ONE) as flows:
+            self.assertEqual(len(flows.ask()), len(flows))
         self.assertEqual(served("one")[1], 0)
+
+    def test_a_flow_goes_to_an_application_and_the_rest_of_its_port_does_not(self):
+        self.use(KernelServers(OWN))
+        self.serve("one", 0, 1)
+        flows = self.use(Flows(OWN))
+        chosen = (flows.clients[3], flows.clients[-1])
+        for client in chosen:
+            local, remote = client.getpeername(), client.getsockname()
+            form = "[{}]:{}" if client.family == socket.AF_INET6 else "{}:{}"
+            WORLD.xdemux("flow", "add", "udp", form.format(*local), form.format(*remote), "--to", "xsk:one")
+        for _ in range(3):
+            self.assertEqual(flows.ask(), set(chosen))
+        self.assertEqual(settled("one", 6), (6, 0))
 
     def test_none_is_lost_when_it_ends(self):
         self.use(KernelServers(ONE))
