@@ -14,8 +14,17 @@ bool both_reuseport(const Listener& a, const Listener& b) {
     return a.reuseport && b.reuseport;
 }
 
+/// Of targets that a group can be made of, where they are not the same one. What steers is spread over the whole of an
+/// endpoint, so that its ports are the same too.
+bool may_share(const Listener& a, const Listener& b) {
+    if (a.target.kind != b.target.kind) return false;
+    if (is_simple(a.target.kind)) return true;
+    const bool spreads = a.target.kind != TargetKind::group && a.target.kind != TargetKind::socket;
+    return a.local.ports == b.local.ports && (spreads || a.target == b.target);
+}
+
 bool may_group(const Listener& a, const Listener& b) {
-    return both_reuseport(a, b) && a.target.kind == b.target.kind && a.name != b.name;
+    return both_reuseport(a, b) && may_share(a, b) && a.name != b.name;
 }
 
 /// `listener "web"`, with its endpoint where that is another one than the newcomer's.
@@ -29,8 +38,14 @@ std::string name_holder(const Listener& holder, const Listener& newcomer) {
 std::string conflict_remedy(const Listener& holder, const Listener& newcomer) {
     if (!both_reuseport(holder, newcomer)) return "use --reuseport on both, or delete it first";
     if (holder.target.kind != newcomer.target.kind) {
-        return fmt::format("a reuseport group has one target, and that is {}", holder.target.to_string());
+        return fmt::format("a reuseport group has one kind of target, and that is {}",
+                           target_kind_name(holder.target.kind));
     }
+    if (!may_share(holder, newcomer) && holder.local.ports != newcomer.local.ports)
+        return "listeners of a reuseport group that steers have the same ports";
+    if (!may_share(holder, newcomer))
+        return fmt::format("a reuseport group is not made of {}s: give both {}", target_kind_name(holder.target.kind),
+                           holder.target.to_string());
     return "give each member of a reuseport group its own --name";
 }
 

@@ -16,15 +16,15 @@ bool has_name(TargetKind kind) {
     return kind == TargetKind::group || kind == TargetKind::xsk || kind == TargetKind::socket;
 }
 
-bool is_same(const Target& a, const Target& b) {
+}  // namespace
+
+bool is_same_target(const Target& a, const Target& b) {
     if (a.kind != b.kind) return false;
     if (has_name(a.kind)) return a.name == b.name;
     if (fallback_of(a) != fallback_of(b)) return false;
     if (a.kind == TargetKind::dev) return a.ifindex == b.ifindex && a.dst_mac == b.dst_mac && a.src_mac == b.src_mac;
     return a.first_cpu == b.first_cpu && a.last_cpu == b.last_cpu && a.queue == b.queue;
 }
-
-}  // namespace
 
 std::uint32_t TargetTable::number_of(TargetKind simple) {
     return static_cast<std::uint32_t>(simple) + 1;
@@ -41,7 +41,8 @@ Result<Target> TargetTable::find(std::uint32_t number) const {
 
 std::optional<std::uint32_t> TargetTable::number_of(const Target& target) const {
     if (is_simple(target.kind)) return number_of(target.kind);
-    const auto found = std::ranges::find_if(targets_, [&](const auto& each) { return is_same(each.second, target); });
+    const auto found =
+        std::ranges::find_if(targets_, [&](const auto& each) { return is_same_target(each.second, target); });
     return found == targets_.end() ? std::nullopt : std::optional(found->first);
 }
 

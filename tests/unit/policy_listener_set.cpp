@@ -158,7 +158,7 @@ TEST(ListenerSet, NamesTheHolderAndTheWayOutOfAConflict) {
               use + "listener \"web\" (tcp 0.0.0.0:80-90); use --reuseport on both, or delete it first");
     EXPECT_EQ(message(make("0.0.0.0:80", {.reuseport = true, .name = "a"}),
                       make("0.0.0.0:80", {.reuseport = true, .name = "b", .target = TargetKind::drop})),
-              use + "listener \"a\"; a reuseport group has one target, and that is pass");
+              use + "listener \"a\"; a reuseport group has one kind of target, and that is pass");
     EXPECT_EQ(message(make("0.0.0.0:80", {.reuseport = true, .name = "a"}),
                       make("0.0.0.0:80", {.reuseport = true, .name = "a"})),
               use + "listener \"a\"; give each member of a reuseport group its own --name");

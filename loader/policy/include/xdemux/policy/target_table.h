@@ -12,6 +12,9 @@
 
 namespace xdemux {
 
+/// Whether they are one: a dev by its ifindex, a group, xsk or socket by its name.
+bool is_same_target(const Target& a, const Target& b);
+
 class TargetTable {
   public:
     using Targets = std::map<std::uint32_t, Target>;
@@ -24,7 +27,7 @@ class TargetTable {
 
     /// ErrorKind::failed where there is none.
     [[nodiscard]] Result<Target> find(std::uint32_t number) const;
-    /// The same target: a dev is one by its ifindex; a group, xsk or socket by its name.
+    /// Of the same target: see is_same_target().
     [[nodiscard]] std::optional<std::uint32_t> number_of(const Target& target) const;
     /// As number_of(), but a new one gets the smallest free number. ErrorKind::in_use where the name is there with
     /// another fallback; `full`.
