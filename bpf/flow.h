@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What a flow means for its packets, and what its packets mean for the flow: counters, and the
- * state of a lease. How flows are stored is flow_table.h's part.
+ * state that follows. How flows are stored is flow_table.h's part.
  */
 #ifndef XDEMUX_FLOW_H
 #define XDEMUX_FLOW_H
@@ -9,9 +9,7 @@
 #include "flow_table.h"
 #include "maps.h"
 #include "packet.h"
-
-#define TCP_FIN 0x01
-#define TCP_RST 0x04
+#include "protocol.h"
 
 /* Past these `traffic` is carried over, long before packets or bytes run out of bits. */
 #define FLOW_TRAFFIC_FULL (1ull << 63 | 1ull << (FLOW_PACKETS_SHIFT - 1))
@@ -41,8 +39,12 @@ __noinline int flow_carry(__u32 place, __u32 family)
 	return 0;
 }
 
-static __always_inline __u32 lease_state_after(__u32 state, __u32 tcp_flags)
+static __always_inline __u32 flow_state_after(__u32 state, __u32 tcp_flags)
 {
+	if (state == FLOW_STICKY)
+		return tcp_flags & (TCP_FIN | TCP_RST) ? FLOW_STICKY_ENDED : FLOW_STICKY;
+	if (state == FLOW_STICKY_ENDED)
+		return tcp_flags & TCP_SYN ? FLOW_STICKY : FLOW_STICKY_ENDED;
 	if (state != FLOW_LEASED && state != FLOW_IN_USE)
 		return state;
 	if (tcp_flags & TCP_RST)
@@ -50,9 +52,9 @@ static __always_inline __u32 lease_state_after(__u32 state, __u32 tcp_flags)
 	return tcp_flags & TCP_FIN ? FLOW_TIME_WAIT : FLOW_IN_USE;
 }
 
-/* A lease's packet moves its state on. Only this very lease's: the generation is in the word that
- * is compared. A global function: rare. */
-__noinline int flow_follow_lease(__u32 place, __u32 family, __u32 life, __u32 tcp_flags)
+/* A packet moves its flow's state on. Only this very flow's: the generation is in the word that is
+ * compared. A global function: rare. */
+__noinline int flow_move_on(__u32 place, __u32 family, __u32 life, __u32 tcp_flags)
 {
 	struct flow_rest *rest = flow_rest_at(place, family == FAMILY_IPV6);
 	__u64 before, after;
@@ -62,7 +64,7 @@ __noinline int flow_follow_lease(__u32 place, __u32 family, __u32 life, __u32 tc
 		return 0;
 	before = read_once(rest);
 	state = before >> (32 + FLOW_STATE_SHIFT) & 0xf;
-	next = lease_state_after(state, tcp_flags);
+	next = flow_state_after(state, tcp_flags);
 	if (next == state || (__u32)(before >> 48) != life)
 		return 0;
 	after = (before & ~(0xfull << (32 + FLOW_STATE_SHIFT))) |
@@ -87,7 +89,7 @@ static __always_inline void flow_add(struct flow_rest *rest, __u32 place, __u32 
 	if (rest->last_seen != now)
 		rest->last_seen = now;
 	if (use >> FLOW_STATE_SHIFT >= FLOW_LEASED)
-		flow_follow_lease(place, family, rest->life, tcp_flags);
+		flow_move_on(place, family, rest->life, tcp_flags);
 }
 
 /* As flow_add(), a global function for the full lane, whose stack is full. */

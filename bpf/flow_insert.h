@@ -2,8 +2,7 @@
 /*
  * Insert-if-absent from the data path: the steps of <xdemux/flow_layout.h> as user space takes
  * them. It never waits: where somebody else writes the flow's line it answers so, and the caller
- * decides. It puts flows into their own line alone; user space finds room in others too. No program
- * that ships needs it yet.
+ * decides. It puts flows into their own line alone; user space finds room in others too.
  */
 #ifndef XDEMUX_FLOW_INSERT_H
 #define XDEMUX_FLOW_INSERT_H
@@ -37,7 +36,7 @@ static __always_inline __u32 flow_word_with_room(const struct flow_line *at, __u
 
 /* Steps 1 to 3. */
 static __always_inline void flow_write(struct flow_rest *rest, const struct packet *p, __u8 family,
-				       __u16 use, __u32 owner)
+				       __u32 use)
 {
 	__u64 *words = (__u64 *)rest;
 	__u64 life = ((words[0] >> 48) + 1) & FLOW_GENERATION_MASK;
@@ -53,25 +52,22 @@ static __always_inline void flow_write(struct flow_rest *rest, const struct pack
 		write_once(&words[-1], flow_addresses_ipv4(p));
 	}
 	write_once(&words[1], 0);
-	write_once(&words[2],
-		   (__u32)(bpf_ktime_get_coarse_ns() >> FLOW_SEEN_SHIFT) | (__u64)owner << 32);
+	write_once(&words[2], (__u32)(bpf_ktime_get_coarse_ns() >> FLOW_SEEN_SHIFT));
 	flow_fence();
 	write_once(&words[0], flow_identity(p) | (__u64)use << 32 | life << 48);
 	flow_fence();
 }
 
-/* Of a line whose writer we are. */
-static __always_inline enum flow_inserted flow_insert_held(struct flow_line *at, __u32 line,
-							   const struct packet *p, __u8 family,
-							   __u16 use, __u32 owner)
+/* Of a line whose writer we are, and in which the flow is not. `family` is a constant. */
+static __always_inline int flow_put(const struct packet *p, __u64 hash, __u32 use, __u8 family)
 {
-	__u64 hash = flow_hash(p, family);
-	__u32 own = flow_word_of(hash), word, slot;
+	__u32 line = flow_line_of(hash, settings.flow_lines), word, slot;
+	struct flow_line *at = (struct flow_line *)flow_line_at(line, family);
 	struct flow_rest *rest;
 
-	if (flow_find(p))
-		return FLOW_PRESENT;
-	word = flow_word_with_room(at, own);
+	if (!at)
+		return FLOW_NO_ROOM;
+	word = flow_word_with_room(at, flow_word_of(hash));
 	FLOW_OPAQUE(word);
 	if (word >= FLOW_WORDS)
 		return FLOW_NO_ROOM;
@@ -79,30 +75,75 @@ static __always_inline enum flow_inserted flow_insert_held(struct flow_line *at,
 	rest = flow_rest_at(flow_place(line, word, slot), family);
 	if (!rest)
 		return FLOW_NO_ROOM;
-	flow_write(rest, p, family, use, owner);
-	if (word != own)
+	flow_write(rest, p, family, use);
+	if (word != flow_word_of(hash))
 		*(volatile __u32 *)&at->elsewhere |= flow_elsewhere_bit(hash);
 	flow_fence();
 	*(volatile __u8 *)&at->tags[word][slot] = flow_tag_of(hash);
 	return FLOW_INSERTED;
 }
 
-/* `use` as in the contract. The caller counts the flow in its port's slot before it asks, and takes
- * that back where it was not FLOW_INSERTED. `family` is a constant, the packet's. */
-static __always_inline enum flow_inserted flow_insert(const struct packet *p, __u8 family,
-						      __u16 use, __u32 owner)
+/* Global functions, each called from the lane itself, whose stack has no room for calls within
+ * calls. */
+__noinline int flow_put_ipv4(const struct packet *p, __u64 hash, __u32 use)
 {
-	__u32 line = flow_line_of(flow_hash(p, family), settings.flow_lines);
-	struct flow_line *at = (struct flow_line *)flow_line_at(line, family);
-	enum flow_inserted done;
+	return p ? flow_put(p, hash, use, FAMILY_IPV4) : FLOW_NO_ROOM;
+}
 
-	if (!at)
+__noinline int flow_put_ipv6(const struct packet *p, __u64 hash, __u32 use)
+{
+	return p ? flow_put(p, hash, use, FAMILY_IPV6) : FLOW_NO_ROOM;
+}
+
+static __always_inline __u32 *flow_writer_of(__u64 hash, __u32 family)
+{
+	__u32 line = flow_line_of(hash, settings.flow_lines);
+	struct flow_line *at;
+
+	if (family == FAMILY_IPV6)
+		at = bpf_map_lookup_elem(&flow_lines6, &line);
+	else
+		at = bpf_map_lookup_elem(&flow_lines4, &line);
+	return at ? &at->writer : NULL;
+}
+
+/* FLOW_INSERTED: the line of the flow is ours until flow_release(). */
+__noinline int flow_hold(__u64 hash, __u32 family)
+{
+	__u32 *writer = settings.flow_lines ? flow_writer_of(hash, family) : NULL;
+
+	if (!writer)
 		return FLOW_NO_ROOM;
-	if (__sync_val_compare_and_swap(&at->writer, 0, FLOW_WRITER_DATA_PATH))
-		return FLOW_BUSY;
-	done = flow_insert_held(at, line, p, family, use, owner);
+	return __sync_val_compare_and_swap(writer, 0, FLOW_WRITER_DATA_PATH) ? FLOW_BUSY
+									     : FLOW_INSERTED;
+}
+
+__noinline int flow_release(__u64 hash, __u32 family)
+{
+	__u32 *writer = flow_writer_of(hash, family);
+
 	flow_fence();
-	*(volatile __u32 *)&at->writer = 0;
+	if (writer)
+		*(volatile __u32 *)writer = 0;
+	return 0;
+}
+
+/* `use` as in the contract. The caller counts the flow in its port's slot before it asks, and takes
+ * that back where it was not FLOW_INSERTED. */
+static __always_inline int flow_insert(const struct packet *p, __u32 use)
+{
+	__u64 hash = flow_hash_of(p);
+	int done = flow_hold(hash, p->family);
+
+	if (done != FLOW_INSERTED)
+		return done;
+	if (flow_find_by(p, hash))
+		done = FLOW_PRESENT;
+	else if (p->family == FAMILY_IPV6)
+		done = flow_put_ipv6(p, hash, use);
+	else
+		done = flow_put_ipv4(p, hash, use);
+	flow_release(hash, p->family);
 	return done;
 }
 

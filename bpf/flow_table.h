@@ -278,9 +278,9 @@ static __always_inline __u64 flow_search_line(const struct packet *p, __u64 hash
 }
 
 /* An answer with FLOW_ANSWER_FOUND, or 0. */
-static __always_inline __u64 flow_find(const struct packet *p)
+static __always_inline __u64 flow_find_by(const struct packet *p, __u64 hash)
 {
-	__u64 hash = flow_hash_of(p), found = flow_search_line(p, hash, 0);
+	__u64 found = flow_search_line(p, hash, 0);
 	__u32 far_lines = found, nth;
 
 	if (found & FLOW_ANSWER_FOUND)
@@ -291,6 +291,11 @@ static __always_inline __u64 flow_find(const struct packet *p)
 			return found;
 	}
 	return 0;
+}
+
+static __always_inline __u64 flow_find(const struct packet *p)
+{
+	return flow_find_by(p, flow_hash_of(p));
 }
 
 #endif

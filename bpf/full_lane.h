@@ -19,6 +19,7 @@
 #include "scan.h"
 #include "settle.h"
 #include "steer.h"
+#include "sticky.h"
 #include "trace.h"
 
 /* Steps 1 to 5. Port zero is reserved: no entry names it, none is asked. */
@@ -152,6 +153,8 @@ __noinline int full_lane(struct xdp_md *ctx)
 	count(&p, &o);
 	if (p.traced)
 		trace_write(ctx, &p, &o);
+	else if (o.sticky && o.reason != REASON_TARGET_FALLBACK)
+		keep_flow(&p, &o);
 	return action;
 }
 

@@ -61,7 +61,8 @@ struct outcome {
 	__u8 counted; /* 1: a packet to a port of this host, for the port counters */
 	__u8 guarded; /* 1: the listener has a guard */
 	__u8 prefix_len;
-	__u8 zero[2];
+	__u8 sticky; /* 1: a sticky group chose where it goes */
+	__u8 zero;
 };
 
 static __always_inline __u32 port_index(const struct packet *p, __u16 port)

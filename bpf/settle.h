@@ -46,6 +46,7 @@ static __always_inline void settle_elsewhere(const struct packet *p, struct outc
 	o->target = TARGET_NONE;
 	o->listener = 0;
 	o->counted = 0;
+	o->sticky = 0;
 }
 
 /* What is dropped without being named must be this host's by the kernel's word, not by a table

@@ -62,6 +62,7 @@ __noinline int aim(const struct packet *p, struct outcome *o)
 	target = bpf_map_lookup_elem(&targets, &number);
 	if (!target || target->kind != TARGET_GROUP)
 		return 0;
+	o->sticky = target->sticky && o->reason != REASON_FLOW;
 	member = member_of(number, o->hash);
 	if (!member)
 		return 0; /* a group cannot act by itself, and its fallback stands in */

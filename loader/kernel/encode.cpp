@@ -316,7 +316,10 @@ std::string_view state_name(contract::flow_state state) {
     switch (state) {
         case contract::FLOW_ESTABLISHED:
             return "ESTAB";
+        case contract::FLOW_STICKY:
+            return "STICKY";
         case contract::FLOW_TIME_WAIT:
+        case contract::FLOW_STICKY_ENDED:
             return "TIME-WAIT";
         case contract::FLOW_LEASED:
             return "LEASED";

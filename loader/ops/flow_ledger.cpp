@@ -37,6 +37,8 @@ std::optional<LeaseState> decode(contract::flow_state state) {
         case contract::FLOW_QUARANTINE:
             return LeaseState::quarantine;
         case contract::FLOW_ESTABLISHED:
+        case contract::FLOW_STICKY:
+        case contract::FLOW_STICKY_ENDED:
             break;
     }
     return std::nullopt;

@@ -205,9 +205,11 @@ std::optional<std::chrono::seconds> limit_of(const IdleLimits& limits, const con
                                              const FlowFacts& facts) {
     switch (facts.state) {
         case contract::FLOW_ESTABLISHED:
+        case contract::FLOW_STICKY:
             return key.proto == contract::PROTO_TCP ? limits.tcp : limits.udp;
         case contract::FLOW_TIME_WAIT:
         case contract::FLOW_QUARANTINE:
+        case contract::FLOW_STICKY_ENDED:
             return limits.time_wait;
         case contract::FLOW_LEASED:
         case contract::FLOW_IN_USE:

@@ -15,6 +15,5 @@ int insert(struct xdp_md* ctx) {
     struct packet p = {};
 
     if (parse_frame(ctx, &p) != REASON_UNDECIDED) return -1;
-    if (p.family == FAMILY_IPV6) return flow_insert(&p, FAMILY_IPV6, TARGET_DROP, 7);
-    return flow_insert(&p, FAMILY_IPV4, TARGET_DROP, 7);
+    return flow_insert(&p, TARGET_DROP);
 }

@@ -327,7 +327,7 @@ TEST_F(FlowTablePath, TheDataPathInsertsWhatIsAbsent) {
         EXPECT_EQ(inserter.insert(from(ipv6, 1)), inserted);
         EXPECT_EQ(inserter.insert(from(ipv6, 1)), present);
         EXPECT_EQ(facts(ipv6, 1).target, TARGET_DROP);
-        EXPECT_EQ(facts(ipv6, 1).owner, 7U);
+        EXPECT_EQ(facts(ipv6, 1).owner, 0U);
         for (auto& line : view.lines.as<flow_line>())
             line.writer = 9;
         EXPECT_EQ(inserter.insert(from(ipv6, 2)), busy);

@@ -321,8 +321,9 @@ struct target_count {
 	__u64 bytes;
 	__u64 fallback_packets;
 	__u64 fallback_bytes;
+	__u64 unkept_packets; /* sticky group: the flow table had no room for their flow */
 };
-XDEMUX_ASSERT_LAYOUT(struct target_count, 32);
+XDEMUX_ASSERT_LAYOUT(struct target_count, 40);
 
 /*
  * Map group_tables, array of maps by a group's number: an array of one struct group_table, Maglev's
@@ -335,7 +336,12 @@ struct group_table {
 };
 XDEMUX_ASSERT_LAYOUT(struct group_table, 131074);
 
-/* Map group_members, hash: what the user asked for. User space alone. */
+/*
+ * Map group_members, hash: what the user asked for. User space alone. A change writes the new
+ * members beside the present ones, with GROUP_STAGED in `group`, and commits with one more entry of
+ * target 0. Without that entry, the next writer takes back what is staged; with it, he goes on.
+ */
+XDEMUX_CONSTANT(GROUP_STAGED, 0x80000000);
 struct group_member {
 	__u32 group;  /* its number */
 	__u32 target; /* the member's number; no group */
@@ -468,13 +474,16 @@ struct flow_key {
 };
 XDEMUX_ASSERT_LAYOUT(struct flow_key, 40);
 
-/* Of a flow. The last four are leases, which user space makes; the data path moves them on. */
+/* Of a flow. The four after the first are leases, which user space makes; the data path moves them
+ * on. The last two it makes by itself. */
 enum flow_state {
-	FLOW_ESTABLISHED = 0, /* added by hand, stays until it is deleted */
-	FLOW_TIME_WAIT = 1,   /* a FIN was seen */
-	FLOW_LEASED = 2,      /* handed out, no packet yet */
-	FLOW_IN_USE = 3,      /* a packet was seen */
-	FLOW_QUARANTINE = 4,  /* an RST was seen, or it was given back */
+	FLOW_ESTABLISHED = 0,  /* added by hand, stays until it is deleted */
+	FLOW_TIME_WAIT = 1,    /* a FIN was seen */
+	FLOW_LEASED = 2,       /* handed out, no packet yet */
+	FLOW_IN_USE = 3,       /* a packet was seen */
+	FLOW_QUARANTINE = 4,   /* an RST was seen, or it was given back */
+	FLOW_STICKY = 5,       /* stays with the member of a group that it fell on */
+	FLOW_STICKY_ENDED = 6, /* ... and a FIN or RST was seen */
 };
 
 /*

@@ -147,6 +147,9 @@ class Program {
     void set_group(std::uint32_t number, const std::function<std::uint32_t(std::uint32_t place)>& member_at);
     /// Of the CPU that the test is pinned to.
     [[nodiscard]] contract::target_count target_count(std::uint32_t number) const;
+    /// As its slot counts them.
+    [[nodiscard]] std::uint32_t flows_of_port(const PortKey& key) const;
+    [[nodiscard]] const FlowMemory& flow_memory() const { return *flows_; }
 
     /// Every map of the object, by name.
     std::vector<std::pair<std::string, bpf_map_info>> maps() const;

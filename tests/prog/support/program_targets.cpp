@@ -86,6 +86,14 @@ contract::target_count Program::target_count(std::uint32_t number) const {
     return counts[Testbed::get().cpu()];
 }
 
+std::uint32_t Program::flows_of_port(const PortKey& key) const {
+    const std::uint32_t index = static_cast<std::uint32_t>(key.first) << 16 | key.second;
+    port_slot slot{};
+    if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.port_slots), &index, &slot) != 0)
+        fail("cannot read port_slots");
+    return slot.flows;
+}
+
 void Program::clear_targets() {
     const contract::target nothing{};
     const std::vector<contract::target_count> zeros(static_cast<std::size_t>(libbpf_num_possible_cpus()));
