@@ -13,6 +13,7 @@
 #include "commands/ephemeral.h"
 #include "commands/explain.h"
 #include "commands/flow.h"
+#include "commands/group.h"
 #include "commands/instance.h"
 #include "commands/listener.h"
 #include "commands/monitor.h"
@@ -56,6 +57,7 @@ CommandLine::CommandLine() : app_("the port table of a host, one layer earlier",
     add_instance_commands(app_, commands_);
     add_listener_commands(app_, commands_);
     add_flow_commands(app_, commands_);
+    add_group_commands(app_, commands_);
     add_table_command(app_, commands_);
     add_counter_commands(app_, commands_);
     add_reason_commands(app_, commands_);

@@ -20,6 +20,8 @@
 #include <xdemux/ops/locals.h>
 #include <xdemux/ops/xsks.h>
 
+#include "group_maps.h"
+
 namespace xdemux {
 namespace {
 
@@ -272,6 +274,7 @@ Status Instance::recover() {
     const auto settings = read_settings(pins_);
     if (!settings) return fail(settings.error());
     settings_ = *settings;
+    if (auto recovered = recover_groups(*tables_); !recovered) return recovered;
     if (auto recovered = recover_listeners(*this); !recovered) return recovered;
     if (auto swept = sweep_xsks(*this); !swept) return swept;
     if (settings_.confirm_by_ns == 0 || coarse_now_ns() <= settings_.confirm_by_ns) return {};

@@ -18,6 +18,7 @@
 
 #include "guard_maps.h"
 #include "listener_maps.h"
+#include "shared_endpoints.h"
 
 namespace xdemux {
 namespace {
@@ -105,15 +106,17 @@ Result<ListenerSet> with_fresh_ids(const ListenerSet& from, const ListenerSet& t
 }
 
 struct ListenerPlan {
-    std::vector<Listener> added;
-    std::vector<Listener> removed;
+    const ListenerSet& from;
+    const ListenerSet& to;
+    std::vector<Listener> added{};
+    std::vector<Listener> removed{};
     std::map<std::uint32_t, std::uint32_t> targets{};  ///< of both, by listener id: see number_targets()
-    TablesDelta forward;
-    TablesDelta back;
+    TablesDelta forward{};
+    TablesDelta back{};
 };
 
 ListenerPlan make_plan(const ListenerSet& from, const ListenerSet& to) {
-    ListenerPlan plan;
+    ListenerPlan plan{from, to};
     for (const auto& [id, listener] : to.listeners()) {
         if (from.find(id) == nullptr) plan.added.push_back(listener);
     }
@@ -188,18 +191,22 @@ Status zero_counts(const Tables& tables, const std::vector<Listener>& listeners)
 }
 
 /// Up to the commit; the journal says APPLYING.
-Status apply_plan(const Tables& tables, const ListenerPlan& plan) {
+Status apply_plan(Instance& instance, const ListenerPlan& plan) {
+    const Tables& tables = instance.tables();
     if (auto marked = mark(tables, plan, plan.added, contract::LISTENER_ADDING); !marked) return marked;
     if (auto marked = mark(tables, plan, plan.removed, contract::LISTENER_REMOVING); !marked) return marked;
     if (auto zeroed = zero_counts(tables, plan.added); !zeroed) return zeroed;
     if (auto guarded = write_guards(tables, plan.added); !guarded) return guarded;
     if (auto written = write_targets(tables, plan); !written) return written;
+    if (auto shared = share_endpoints(instance, plan.to); !shared) return shared;
     if (auto written = write_delta(tables, plan.forward); !written) return written;
     return write_journal(tables, contract::JOURNAL_COMMITTED);
 }
 
 /// Should this fail too, the journal still says APPLYING and the next writer does it.
-Status undo_plan(const Tables& tables, const ListenerPlan& plan) {
+Status undo_plan(Instance& instance, const ListenerPlan& plan) {
+    const Tables& tables = instance.tables();
+    if (auto shared = share_endpoints(instance, plan.from); !shared) return shared;
     if (auto written = write_delta(tables, plan.back); !written) return written;
     if (auto revived = mark(tables, plan, plan.removed, contract::LISTENER_ACTIVE); !revived) return revived;
     if (auto forgotten = forget(tables, plan.added); !forgotten) return forgotten;
@@ -214,10 +221,11 @@ Status finish_plan(const Tables& tables, const ListenerPlan& plan) {
     return write_journal(tables, contract::JOURNAL_IDLE);
 }
 
-Status run_plan(const Tables& tables, const ListenerPlan& plan) {
+Status run_plan(Instance& instance, const ListenerPlan& plan) {
+    const Tables& tables = instance.tables();
     if (auto begun = write_journal(tables, contract::JOURNAL_APPLYING); !begun) return begun;
-    if (auto applied = apply_plan(tables, plan); !applied) {
-        if (auto undone = undo_plan(tables, plan); !undone)
+    if (auto applied = apply_plan(instance, plan); !applied) {
+        if (auto undone = undo_plan(instance, plan); !undone)
             return fail(applied.error().with_remedy(
                 fmt::format("undoing it failed too ({}), the next command tries again", undone.error().message())));
         return applied;
@@ -230,6 +238,20 @@ bool rejects(const std::vector<Listener>& listeners) {
                        [](const Listener& listener) { return listener.target.kind == TargetKind::reject; });
 }
 
+/// A flow that a sticky group keeps is past its listener's guard from then on.
+Status check_sticky_rate(const Tables& tables, const Listener& listener) {
+    if (listener.target.kind != TargetKind::group || !listener.guard.rate) return {};
+    const auto targets = read_targets(tables);
+    if (!targets) return fail(targets.error());
+    const auto row = tables.steering.targets.find(targets->number_of(listener.target).value_or(0));
+    if (!row) return fail(row.error());
+    if (!*row || (*row)->sticky == 0) return {};
+    return fail(ErrorKind::usage,
+                fmt::format("listener {} has a rate, and {} is sticky: the flows that it keeps would be "
+                            "past the rate; use a group without --sticky, or no --rate",
+                            listener.describe(), listener.target.to_string()));
+}
+
 Status check_plan(const Instance& instance, const ListenerSet& from, const ListenerPlan& plan) {
     const Tables& tables = instance.tables();
     if (rejects(plan.added)) {
@@ -237,6 +259,7 @@ Status check_plan(const Instance& instance, const ListenerSet& from, const Liste
     }
     for (const Listener& listener : plan.added) {
         if (const auto resolved = resolve_target(tables, listener.target); !resolved) return fail(resolved.error());
+        if (auto kept = check_sticky_rate(tables, listener); !kept) return kept;
     }
     if (auto room = check_listener_room(tables, from, plan); !room) return room;
     if (auto room = check_guard_room(tables, from, plan.added); !room) return room;
@@ -302,7 +325,7 @@ Status change_listeners(Instance& instance, std::span<const ListenerChange> chan
     names.insert(old_names.begin(), old_names.end());
     if (auto fresh = refresh_locals(instance, names); !fresh) return fresh;
     Status done = number_targets(instance, plan);
-    if (done) done = run_plan(instance.tables(), plan);
+    if (done) done = run_plan(instance, plan);
     if (done) instance.keep();
     // What no listener names any more is taken out now, else by the next command.
     [[maybe_unused]] const Status refreshed = refresh_locals(instance, done ? new_names : old_names);
@@ -320,6 +343,7 @@ Status recover_listeners(Instance& instance) {
     if (!stored) return fail(stored.error());
     const auto set = in_force(tables, *stored, *journal);
     if (!set) return fail(set.error());
+    if (auto shared = share_endpoints(instance, *set); !shared) return shared;
     const auto present = read_listener_tables(tables);
     if (!present) return fail(present.error());
     if (auto written = write_delta(tables, diff(*present, compile(*set))); !written) return written;

@@ -14,6 +14,9 @@
 #include <xdemux/ops/targets.h>
 #include <xdemux/ops/xsks.h>
 
+#include "group_maps.h"
+#include "shared_endpoints.h"
+
 namespace xdemux {
 namespace {
 
@@ -164,6 +167,13 @@ std::string dev_hindrance(const Tables& tables, const Target& target) {
     return {};
 }
 
+std::string group_hindrance(const Tables& tables, std::uint32_t number) {
+    auto groups = read_group_members(tables);
+    const bool takes_flows =
+        groups && std::ranges::any_of((*groups)[number], [](const StoredMember& member) { return member.weight != 0; });
+    return takes_flows ? "" : "no member of it takes flows";
+}
+
 std::string hindrance_of(const Instance& instance, std::uint32_t number, const Target& target) {
     const Tables& tables = instance.tables();
     switch (target.kind) {
@@ -177,6 +187,8 @@ std::string hindrance_of(const Instance& instance, std::uint32_t number, const T
             return tables.steering.sockets.find(number).value_or(std::nullopt)
                        ? ""
                        : "no socket is registered under its name";
+        case TargetKind::group:
+            return group_hindrance(tables, number);
         default:
             return {};
     }
@@ -239,12 +251,17 @@ Result<std::uint32_t> claim_target(Instance& instance, const Target& target) {
 
 Status sweep_targets(Instance& instance) {
     assert(instance.writable());
+    if (auto swept = sweep_shared_endpoints(instance); !swept) return swept;
     const Tables& tables = instance.tables();
     auto targets = read_targets(tables);
     if (!targets) return fail(targets.error());
-    const auto free = unnamed(tables, *targets);
+    auto free = unnamed(tables, *targets);
     if (!free) return fail(free.error());
     if (!free->empty()) wait_for_packets_under_way();
+    // A packet that was under way may have left a flow with its sticky group's former member.
+    std::map<std::uint32_t, std::size_t> named;
+    if (auto counted = count_flows(tables, *free, named); !counted) return counted;
+    std::erase_if(*free, [&](std::uint32_t number) { return named.contains(number); });
     for (const std::uint32_t number : *free) {
         if (auto cleared = tables.steering.targets.put(number, {}); !cleared) return cleared;
         targets->erase(number);
@@ -258,14 +275,17 @@ Result<std::vector<std::string>> users_of(const Instance& instance, std::uint32_
     if (!listeners) return fail(listeners.error());
     const auto targets = read_targets(tables);
     if (!targets) return fail(targets.error());
+    const auto target = targets->find(number);
+    const std::uint32_t shared_by = target && is_shared_endpoint(*target) ? front_of_endpoint(*target) : 0;
     std::vector<std::string> users;
     for (const auto& [id, listener] : listeners->listeners()) {
-        if (targets->number_of(listener.target) == number)
+        if (targets->number_of(listener.target) == number || shared_by == id)
             users.push_back(fmt::format("listener {}", listener.describe()));
     }
     auto walked = tables.steering.group_members.for_each([&](const contract::group_member& member, const auto&) {
         if (member.target != number) return true;
-        if (const auto group = targets->find(member.group)) users.push_back(fmt::format("group {}", group->name));
+        const auto group = targets->find(member.group);  // of a shared endpoint: its listeners are users by themselves
+        if (group && !is_shared_endpoint(*group)) users.push_back(fmt::format("group {}", group->name));
         return true;
     });
     if (!walked) return fail(walked.error());
@@ -287,6 +307,7 @@ Result<std::vector<TargetRow>> target_rows(const Instance& instance) {
     if (auto counted = count_flows(tables, numbers, *named); !counted) return fail(counted.error());
     std::vector<TargetRow> rows;
     for (const auto& [number, target] : targets->targets()) {
+        if (is_shared_endpoint(target)) continue;  // nobody can name it, and it falls back never
         const auto count = tables.steering.target_counts.read(number);
         if (!count) return fail(count.error());
         const auto users = named->find(number);

@@ -86,6 +86,16 @@ FlowKey key_of(const PacketSpec& packet) {
     return {packet.proto, packet.destination, packet.source};
 }
 
+/// Of a flow, by its number.
+Result<Target> target_of(const Tables& tables, std::uint32_t number) {
+    if (number < contract::TARGET_FIRST) return TargetTable().find(number);
+    const auto row = tables.steering.targets.find(number);
+    if (!row) return fail(row.error());
+    auto target = decode(row->value_or(contract::target{}));
+    if (!target) return fail(std::move(target.error()));
+    return target->value_or(Target{TargetKind::steer});
+}
+
 class Worker {
   public:
     static Result<Worker> make(Plan& plan) {
@@ -145,14 +155,15 @@ class Worker {
         const auto flow = plan_->instance.tables().flows.find(encode(key_of(packet)));
         if (!flow) return fail(flow.error());
         if (*flow) {
-            const auto target = decode_target((*flow)->target);
-            if (!target) return fail(target.error());
-            facts.flow = Target{*target};
+            auto target = target_of(plan_->instance.tables(), (*flow)->target);
+            if (!target) return fail(std::move(target.error()));
+            facts.flow = std::move(*target);
         }
         const auto frame = build_packet(packet);
         if (!frame) return fail(frame.error());
         const auto trace = tracer_.run(*frame, ifindex);
         if (!trace) return fail(trace.error());
+        facts.answered = static_cast<contract::verdict>(trace->verdict);
         suspect.expected = model_->expect(packet, facts);
         suspect.got = {static_cast<contract::reason>(trace->reason), static_cast<contract::verdict>(trace->verdict),
                        static_cast<contract::verdict>(trace->action), trace->listener};

@@ -98,7 +98,8 @@ struct VerifyModel::Match {
     contract::reason reason = contract::REASON_UNDECIDED;
     contract::verdict verdict = contract::VERDICT_PASS;
     std::uint32_t listener = 0;
-    bool named = false;  ///< by a flow or an address: also where the destination is not this host's
+    bool named = false;   ///< by a flow or an address: also where the destination is not this host's
+    bool spread = false;  ///< over a group's members
 };
 
 VerifyModel::VerifyModel(ListenerSet listeners, std::span<const LocalRoute> routes, const Settings& settings)
@@ -126,7 +127,7 @@ std::optional<VerifyModel::Match> VerifyModel::match_listener(const PacketSpec& 
     if (decision.listener == 0) return std::nullopt;
     const Listener& listener = *listeners_.find(decision.listener);
     return Match{reason_of(decision.step), verdict_of(listener.target), decision.listener,
-                 listener.local.form != LocalForm::wildcard};
+                 listener.local.form != LocalForm::wildcard, listener.target.kind == TargetKind::group};
 }
 
 VerifyModel::Match VerifyModel::match_nobody(const PacketSpec& packet, const Facts& facts, bool local) const {
@@ -142,12 +143,13 @@ VerifyOutcome VerifyModel::expect(const PacketSpec& packet, const Facts& facts) 
     const bool local = !is_group(packet) && locals_.covers(packet.destination.address);
     Match match;
     if (facts.flow && packet.destination.port != 0) {
-        match = {contract::REASON_FLOW, verdict_of(*facts.flow), 0, true};
+        match = {contract::REASON_FLOW, verdict_of(*facts.flow), 0, true, facts.flow->kind == TargetKind::group};
     } else if (auto listener = match_listener(packet, facts, local)) {
         match = *listener;
     } else {
         match = match_nobody(packet, facts, local);
     }
+    if (match.spread) match.verdict = facts.answered;
     if (match.verdict == contract::VERDICT_REJECT && !may_be_answered(packet)) match.verdict = contract::VERDICT_DROP;
     const bool forwarded = facts.kernel.route == RouteAnswer::forwards;
     if (match.verdict != contract::VERDICT_PASS && !match.named && forwarded) match = {contract::REASON_NOT_LOCAL};

@@ -40,6 +40,9 @@ class VerifyModel {
         std::uint32_t ifindex = 0;
         std::optional<Target> flow;  ///< of the flow with its 4-tuple
         OracleAnswer kernel;
+        /// What the program made of it. Which member of a group a packet falls on is not modelled: there it is taken
+        /// for what the member says.
+        contract::verdict answered = contract::VERDICT_STEER;
     };
     [[nodiscard]] VerifyOutcome expect(const PacketSpec& packet, const Facts& facts) const;
 

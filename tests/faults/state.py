@@ -26,6 +26,14 @@ def without(rows, *names):
     return [{name: value for name, value in row.items() if name not in names} for row in rows]
 
 
+def groups():
+    """Without what their members got."""
+    rows = asked("groups", "group", "list")
+    if isinstance(rows, list):
+        rows = [{**row, "members": without(row["members"], "packets", "bytes")} for row in rows]
+    return sorted(map(str, rows))
+
+
 def program_on(dev):
     """Whether the device runs an XDP program."""
     done = subprocess.run(("ip", "-n", WORLD.host.name, "-json", "link", "show", "dev", dev), capture_output=True, text=True)
@@ -48,6 +56,7 @@ def state():
         "pending": status["pending"] is not None,
         "interfaces": sorted(str(row["dev"]) for row in status["interfaces"]),
         "listeners": sorted(map(str, without(asked("listeners", "listener", "list"), "packets", "bytes"))),
+        "groups": groups(),
         "flows": sorted(map(str, without(asked("flows", "flow", "list"), "packets", "bytes", "last_seen_ns"))),
     }
 
@@ -94,6 +103,8 @@ class Change:
 ATTACH = ("attach", WORLD.host.dev, "--mode", "generic")
 LISTENER = ("listener", "add", "tcp", "*:80", "--name", "web")
 FLOW = ("flow", "add", "tcp", "192.0.2.1:80", "192.0.2.2:40000")
+GROUP = ("group", "add", "web", "cpu:0=3", "drop", "--sticky")
+SHARED = ("listener", "add", "udp", "*:54", "--reuseport", "--to")
 GUARDED = ("listener", "add", "udp", "*:53", "--from", "10.0.0.0/8,2001:db8::/32", "--rate", "10")
 
 
@@ -124,4 +135,10 @@ def changes():
         Change("flow add", ("flow", "add", "udp", "[2001:db8::1]:53", "[2001:db8::2]:4711", "--to", "drop"), some),
         Change("flow del", ("flow", "del", *FLOW[2:]), some),
         Change("flow flush", ("flow", "flush"), some),
+        Change("group add", GROUP, some),
+        Change("group set", ("group", "set", "web", "cpu:0,queue=64=2", "reject=1", "drop=0", "--remove", "cpu:0"), (*some, GROUP)),
+        Change("group del", ("group", "del", "web"), (*some, GROUP)),
+        Change("listener add, shared", (*SHARED, "cpu:0,queue=64", "--name", "b"), (*some, (*SHARED, "cpu:0", "--name", "a"))),
+        Change("listener del, shared", ("listener", "del", "udp", "*:54", "--name", "a"),
+               (*some, (*SHARED, "cpu:0", "--name", "a"), (*SHARED, "cpu:0,queue=64", "--name", "b"))),
     )
