@@ -148,6 +148,21 @@ Scenario handed_over(std::uint32_t ifindex) {
     return scenario;
 }
 
+/// Packets of one flow, and of a million, to a group of eight targets of one CPU each.
+Scenario grouped() {
+    constexpr std::uint16_t port = 443;
+    constexpr std::uint32_t members = 8, flows = 1'000'000;
+    Scenario scenario;
+    scenario.settings = enforce(VERDICT_DROP, true);
+    scenario.fill = [](Subject& subject) { subject.add_grouped_wildcard({PROTO_TCP, port}, members); };
+    const auto row = [&](const char* name, const mix_peers& peers) {
+        scenario.rows.push_back({name, {data4(peer_port, port)}, REASON_LISTENER_WILDCARD, VERDICT_STEER, {}, peers});
+    };
+    row("group of 8 CPUs, fixed", {});
+    row("group of 8 CPUs, random flows", {0, flows, 0, 0});
+    return scenario;
+}
+
 struct FlowGoals {
     std::optional<double> hit, miss;
 };
@@ -234,6 +249,7 @@ std::vector<Scenario> scenarios(std::uint32_t ifindex) {
         all_ports(),
         guarded(),
         handed_over(ifindex),
+        grouped(),
         flows("1k", thousand_flows, thousand_flows, false, {15, 10}),
         flows("1k", thousand_flows, thousand_flows, true, {{}, 10}),
         closed_by_table(),

@@ -12,6 +12,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <xdemux/kernel/group_table.h>
+
 #include "support/packet_builder.h"
 #include "support/testbed.h"
 
@@ -153,6 +155,15 @@ void Subject::add_guarded_wildcard(const Listener& listener, std::uint32_t netwo
     });
 }
 
+void Subject::add_steered_wildcard(const Listener& listener, std::uint32_t number) {
+    add_wildcard(listener);
+    put(skeleton_->maps.listener_targets, listeners_, listener_target{number});
+    change_slot(listener.proto, listener.port, [](port_slot& slot) {
+        for (auto& target : slot.target)
+            target = TARGET_STEER;
+    });
+}
+
 void Subject::add_xsk_wildcard(const Listener& listener, std::uint32_t ifindex) {
     constexpr std::uint32_t number = TARGET_FIRST, place = 0;
     auto socket = XskSocket::open({ifindex, 0});
@@ -164,12 +175,27 @@ void Subject::add_xsk_wildcard(const Listener& listener, std::uint32_t ifindex) 
     put(skeleton_->maps.targets, number, row);
     put(skeleton_->maps.xsks, place, xsk_->fd());
     put(skeleton_->maps.xsk_queues, xsk_queue{ifindex, 0, number}, xsk_place{place, 0});
-    add_wildcard(listener);
-    put(skeleton_->maps.listener_targets, listeners_, listener_target{number});
-    change_slot(listener.proto, listener.port, [](port_slot& slot) {
-        for (auto& target : slot.target)
-            target = TARGET_STEER;
-    });
+    add_steered_wildcard(listener, number);
+}
+
+void Subject::add_grouped_wildcard(const Listener& listener, std::uint32_t members) {
+    constexpr std::uint32_t group = TARGET_FIRST, first_member = TARGET_FIRST + 1, queue = 192;
+    put(skeleton_->maps.cpus, 0U, queue);
+    contract::target row{};
+    row.kind = TARGET_CPU;
+    row.fallback = TARGET_PASS;
+    row.count = 1;
+    for (std::uint32_t i = 0; i < members; i++)
+        put(skeleton_->maps.targets, first_member + i, row);
+    row.kind = TARGET_GROUP;
+    put(skeleton_->maps.targets, group, row);
+    std::vector<std::uint16_t> numbers;
+    for (std::uint32_t place = 0; place < GROUP_PLACES; place++)
+        numbers.push_back(static_cast<std::uint16_t>(first_member + place * 7919U % members));  // neighbours differ
+    const auto table = make_group_table(numbers);
+    if (!table) throw std::runtime_error(table.error().message());
+    put(skeleton_->maps.group_tables, group, table->get());
+    add_steered_wildcard(listener, group);
 }
 
 void Subject::add_exact(const Listener& listener, std::string_view address) {

@@ -46,6 +46,8 @@ class Subject {
     void add_prefix(const Listener& listener, std::string_view prefix, std::uint32_t bits);
     /// As add_wildcard(), but its packets go to an AF_XDP socket on the device's first queue.
     void add_xsk_wildcard(const Listener& listener, std::uint32_t ifindex);
+    /// As add_wildcard(), but its packets are spread over so many targets of one CPU each, evenly.
+    void add_grouped_wildcard(const Listener& listener, std::uint32_t members);
     /// Flows that pass, from these peers to a port of the host's IPv4 or IPv6 address.
     void add_flows(contract::proto proto, std::uint16_t local_port, const mix_peers& peers);
 
@@ -57,6 +59,8 @@ class Subject {
     [[nodiscard]] contract::reason_counter counted(contract::reason reason, contract::verdict verdict) const;
 
   private:
+    /// The target has its row.
+    void add_steered_wildcard(const Listener& listener, std::uint32_t number);
     void change_slot(contract::proto proto, std::uint16_t port, auto&& change);
     void set_local();
 
