@@ -12,6 +12,7 @@
 #include <xdemux/ops/packet.h>
 
 #include "commands/command_line.h"
+#include "commands/options.h"
 #include "render/capture.h"
 #include "render/explanation.h"
 
@@ -23,6 +24,7 @@ struct ExplainArguments {
     std::string source;
     std::string destination;
     std::string device;
+    std::string queue = "0";
     std::string flags;
     std::string fragment;
     std::string capture;
@@ -35,6 +37,12 @@ Result<SocketAddress> parse_end(const std::string& text, Proto proto) {
         if (end) return SocketAddress{end->address, 0};
     }
     return SocketAddress::parse(text, proto);
+}
+
+Result<std::uint32_t> queue_of(const ExplainArguments& arguments) {
+    const auto queue = parse_number(arguments.queue, "--queue", 0, 65'535);
+    if (!queue) return fail(queue.error());
+    return static_cast<std::uint32_t>(*queue);
 }
 
 Result<ExplainRequest> request_of(const ExplainArguments& arguments) {
@@ -50,6 +58,9 @@ Result<ExplainRequest> request_of(const ExplainArguments& arguments) {
     if (!destination) return fail(destination.error());
     request.packet.destination = *destination;
     if (!arguments.device.empty()) request.device = arguments.device;
+    const auto queue = queue_of(arguments);
+    if (!queue) return fail(queue.error());
+    request.queue = *queue;
     if (!arguments.fragment.empty()) {
         const auto part = parse_packet_part(arguments.fragment);
         if (!part) return fail(part.error());
@@ -85,8 +96,10 @@ Status run_capture(const ExplainArguments& arguments, Session& session) {
     if (!capture) return fail(capture.error());
     const auto instance = session.open();
     if (!instance) return fail(instance.error());
-    const auto tracer =
-        Tracer::open(*instance, arguments.device.empty() ? std::nullopt : std::optional<std::string>(arguments.device));
+    const auto queue = queue_of(arguments);
+    if (!queue) return fail(queue.error());
+    const auto device = arguments.device.empty() ? std::nullopt : std::optional<std::string>(arguments.device);
+    const auto tracer = Tracer::open(*instance, device, *queue);
     if (!tracer) return fail(tracer.error());
     const Sink sink = session.sink();
     const PortNames names = PortNames::system();
@@ -128,6 +141,8 @@ void add_explain_command(CLI::App& root, Commands& commands) {
     };
     explain->add_option("--dev", arguments->device, "where it comes in; the first that is attached unless given")
         ->type_name("DEV");
+    explain->add_option("--queue", arguments->queue, "the receive queue there, for AF_XDP sockets; 0 unless given")
+        ->type_name("N");
     CLI::Option* capture =
         explain->add_option("--pcap", arguments->capture,
                             "every packet of a capture, pcap or pcapng, in place of one; \"-\" is standard input");

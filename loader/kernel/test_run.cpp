@@ -22,6 +22,7 @@ Result<TestRunOutput> test_run(int program, const TestRunInput& input) {
     context.data = static_cast<__u32>(input.metadata.size());
     context.data_end = static_cast<__u32>(data.size());
     context.ingress_ifindex = input.ifindex;
+    context.rx_queue_index = input.queue;
 
     bpf_test_run_opts options{};
     options.sz = sizeof options;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <xdemux/kernel/encode.h>
+#include <xdemux/kernel/ethtool.h>
 #include <xdemux/kernel/test_run.h>
 #include <xdemux/ops/attach.h>
 #include <xdemux/ops/explain.h>
@@ -79,6 +80,16 @@ Result<std::optional<Interface>> ingress_device(const Instance& instance, const 
     return std::nullopt;
 }
 
+Status check_queue(const std::optional<Interface>& device, std::uint32_t queue) {
+    if (queue == 0) return {};
+    if (!device) return fail(ErrorKind::usage, "--queue goes with an interface; name it with --dev");
+    // A driver that does not tell has one.
+    const std::uint32_t queues = std::max(channels(device->name).value_or(Channels{}).receive_queues(), 1U);
+    if (queue < queues) return {};
+    return fail(ErrorKind::usage,
+                fmt::format("{} has no receive queue {}; its last is {}", device->name, queue, queues - 1));
+}
+
 template <std::size_t Size>
 void copy_address(__u8 (&to)[Size], std::span<const std::uint8_t> frame, std::size_t offset, Family family) {
     const std::size_t size = address_bits(family) / 8U;
@@ -145,12 +156,13 @@ Status fill_match(const Instance& instance, const contract::trace& trace, Explan
 
 }  // namespace
 
-Result<Tracer> Tracer::open(const Instance& instance, const std::optional<std::string>& device) {
+Result<Tracer> Tracer::open(const Instance& instance, const std::optional<std::string>& device, std::uint32_t queue) {
     auto ingress = ingress_device(instance, device);
     if (!ingress) return fail(std::move(ingress.error()));
+    if (auto there = check_queue(*ingress, queue); !there) return fail(std::move(there.error()));
     auto program = instance.pins().open("prog");
     if (!program) return fail(std::move(program.error()));
-    return Tracer(instance, std::move(*program), std::move(*ingress));
+    return Tracer(instance, std::move(*program), std::move(*ingress), queue);
 }
 
 Result<contract::trace> Tracer::run(std::span<const std::uint8_t> frame, std::uint32_t ifindex) const {
@@ -159,7 +171,7 @@ Result<contract::trace> Tracer::run(std::span<const std::uint8_t> frame, std::ui
     contract::trace trace{};
     trace.key = instance_->settings().trace_key;
     const auto metadata = std::bit_cast<std::array<std::uint8_t, sizeof trace>>(trace);
-    const auto output = test_run(program_.get(), {metadata, frame, ifindex});
+    const auto output = test_run(program_.get(), {metadata, frame, ifindex, ifindex == this->ifindex() ? queue_ : 0});
     if (!output) return fail(output.error());
     std::memcpy(&trace, output->metadata.data(), sizeof trace);
     if (trace.reason == contract::REASON_UNDECIDED)
@@ -194,7 +206,7 @@ Result<Explanation> Tracer::explain_captured(std::span<const std::uint8_t> frame
 }
 
 Result<Explanation> explain(const Instance& instance, const ExplainRequest& request) {
-    const auto tracer = Tracer::open(instance, request.device);
+    const auto tracer = Tracer::open(instance, request.device, request.queue);
     if (!tracer) return fail(tracer.error());
     const auto frame = build_packet(request.packet);
     if (!frame) return fail(frame.error());

@@ -56,6 +56,9 @@ TEST_F(Xsks, ARegisteredSocketIsListedWithWhatCameToIt) {
     EXPECT_THAT(expect_prints("xsk list"),
                 ContainsRegex(fmt::format("dns +0 +0 +drop +xd0 +0 +open +cli_tests \\({}\\)\n", ::getpid())));
 
+    EXPECT_EQ(expect_json("explain udp 192.0.2.2:9 192.0.2.1:53 --queue 0", "explain")["action"], "steer");
+    expect_refused("explain udp 192.0.2.2:9 192.0.2.1:53 --queue 1", 2, "xd0 has no receive queue 1; its last is 0");
+
     expect_quiet("xsk unregister dns --dev xd0 --queue 0 --dry-run");
     EXPECT_EQ(expect_json("xsk list", "xsks"), xsks);
     expect_quiet("xsk unregister dns --dev xd0 --queue 0");

@@ -222,6 +222,18 @@ TEST_F(OpsXsks, a_place_is_not_given_away_while_a_row_leads_there) {
     EXPECT_THAT(rows(), ElementsAre("alive xd0:0 open"));
 }
 
+TEST_F(OpsXsks, what_a_killed_registration_left_gives_way) {
+    const XskSocket left = open_socket();
+    const XskSocket socket = left.open_beside().value();
+    {
+        auto instance = change();
+        ASSERT_TRUE(instance.tables().steering.xsks.put(0, static_cast<std::uint32_t>(left.fd())));
+    }
+    ASSERT_TRUE(add("one", socket.fd()));
+    EXPECT_EQ(place_of("one"), 0U);
+    EXPECT_THAT(rows(), ElementsAre("one xd0:0 open"));
+}
+
 TEST_F(OpsXsks, an_interface_that_is_gone_is_forgotten) {
     auto pair = std::make_optional<VethPair>("xd6", "xd7");
     const XskSocket socket = open_socket("xd6");

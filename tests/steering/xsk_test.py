@@ -107,6 +107,14 @@ class Applications(unittest.TestCase):
             self.assertEqual(len(flows.ask()), len(flows))
         self.assertEqual(served("one")[1], 0)
 
+    def test_explain_tells_the_queues_apart(self):
+        self.listen(ONE, "one")
+        self.serve("one", 1)
+        for queue, reason in (("0", "target_fallback"), ("1", "listener_wildcard")):
+            told = json.loads(WORLD.xdemux("explain", "udp", f"{WORLD.peer.ipv4}:9", f"{WORLD.host.ipv4}:{ONE}",
+                                           "--queue", queue, "--json"))["explain"]
+            self.assertEqual(told["reason"], reason)
+
     def test_a_flow_goes_to_an_application_and_the_rest_of_its_port_does_not(self):
         self.use(KernelServers(OWN))
         self.serve("one", 0, 1)

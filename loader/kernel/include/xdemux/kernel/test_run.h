@@ -15,6 +15,7 @@ struct TestRunInput {
     std::span<const std::uint8_t> metadata{};  ///< in front of the frame: multiples of 4 bytes, 32 at most
     std::span<const std::uint8_t> frame;       ///< 14 bytes at least
     std::uint32_t ifindex = 0;                 ///< where it comes in; 0: the loopback device
+    std::uint32_t queue = 0;                   ///< its receive queue; of an interface that has so many
 };
 
 struct TestRunOutput {

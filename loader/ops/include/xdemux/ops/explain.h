@@ -26,6 +26,7 @@ namespace xdemux {
 struct ExplainRequest {
     PacketSpec packet;
     std::optional<std::string> device{};  ///< where it comes in; none: the first that is attached
+    std::uint32_t queue = 0;              ///< the receive queue there, which matters to AF_XDP sockets alone
 };
 
 /// A look-up that was made.
@@ -85,8 +86,10 @@ Result<Explanation> explain_frame(const Instance& instance, std::span<const std:
 /// The program, opened once for many frames.
 class Tracer {
   public:
-    /// `device`: where frames come in; none: the first that is attached, or none at all.
-    static Result<Tracer> open(const Instance& instance, const std::optional<std::string>& device = {});
+    /// `device`: where frames come in; none: the first that is attached, or none at all. `queue`: its receive queue.
+    /// ErrorKind::usage where it has none of that number.
+    static Result<Tracer> open(const Instance& instance, const std::optional<std::string>& device = {},
+                               std::uint32_t queue = 0);
 
     /// What the program wrote. ErrorKind::usage for a frame without an Ethernet header.
     [[nodiscard]] Result<contract::trace> run(std::span<const std::uint8_t> frame) const {
@@ -102,12 +105,13 @@ class Tracer {
     [[nodiscard]] std::uint32_t ifindex() const { return device_ ? device_->ifindex : 0; }
 
   private:
-    Tracer(const Instance& instance, Fd program, std::optional<Interface> device)
-        : instance_(&instance), program_(std::move(program)), device_(std::move(device)) {}
+    Tracer(const Instance& instance, Fd program, std::optional<Interface> device, std::uint32_t queue)
+        : instance_(&instance), program_(std::move(program)), device_(std::move(device)), queue_(queue) {}
 
     const Instance* instance_;
     Fd program_;
     std::optional<Interface> device_;
+    std::uint32_t queue_;
 };
 
 }  // namespace xdemux
