@@ -25,15 +25,16 @@ TEST_F(Objects, AttachTellsPeopleModeAndMemoryAndPrintsNothing) {
     EXPECT_THAT(attached.err,
                 ::testing::ContainsRegex("the tables of instance \"cli-test-[0-9]+\" take [0-9]+ bytes\n"));
     const Json status = expect_json("status", "status");
-    EXPECT_THAT(members_of(status),
-                ElementsAre("instance", "netns", "mode", "closed", "host", "interfaces", "contract", "memory_bytes",
-                            "flow_capacity", "listener_capacity", "shared_port_counters", "pending"));
+    EXPECT_THAT(members_of(status), ElementsAre("instance", "netns", "mode", "closed", "host", "interfaces", "contract",
+                                                "memory_bytes", "flow_capacity", "listener_capacity",
+                                                "shared_port_counters", "pending", "hindered_targets"));
     EXPECT_EQ(status["instance"], instance());
     EXPECT_EQ(status["mode"], "enforce");
     EXPECT_EQ(status["closed"], "drop");
     EXPECT_EQ(status["host"], true);
     EXPECT_EQ(status["netns"], nullptr);
-    EXPECT_EQ(status["contract"], 3);
+    EXPECT_EQ(status["contract"], 4);
+    EXPECT_EQ(status["hindered_targets"], Json::array());
     EXPECT_GT(status["memory_bytes"], 0);
     EXPECT_EQ(status["flow_capacity"], 1000);
     EXPECT_EQ(status["pending"], nullptr);
