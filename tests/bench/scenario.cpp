@@ -136,15 +136,22 @@ Scenario guarded() {
     return scenario;
 }
 
-/// Packets for an AF_XDP socket on the queue that they come from.
+/// Packets for another CPU, another device, an AF_XDP socket on the queue that they come from.
 Scenario handed_over(std::uint32_t ifindex) {
-    constexpr std::uint16_t port = 443;
+    constexpr std::uint16_t cpu_port = 441, dev_port = 442, xsk_port = 443;
     Scenario scenario;
     scenario.settings = enforce(VERDICT_DROP, true);
-    scenario.fill = [ifindex](Subject& subject) { subject.add_xsk_wildcard({PROTO_TCP, port}, ifindex); };
-    scenario.rows = {
-        {"AF_XDP socket, fixed", {data4(peer_port, port)}, REASON_LISTENER_WILDCARD, VERDICT_STEER, {}},
+    scenario.fill = [ifindex](Subject& subject) {
+        subject.add_cpu_wildcard({PROTO_TCP, cpu_port});
+        subject.add_dev_wildcard({PROTO_TCP, dev_port}, ifindex);
+        subject.add_xsk_wildcard({PROTO_TCP, xsk_port}, ifindex);
     };
+    const auto row = [&](const char* name, std::uint16_t port) {
+        scenario.rows.push_back({name, {data4(peer_port, port)}, REASON_LISTENER_WILDCARD, VERDICT_STEER, {}});
+    };
+    row("another CPU, fixed", cpu_port);
+    row("another device, fixed", dev_port);
+    row("AF_XDP socket, fixed", xsk_port);
     return scenario;
 }
 

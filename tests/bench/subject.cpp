@@ -31,6 +31,8 @@ using namespace contract;
 using test::ip_address;
 using test::IpAddress;
 
+constexpr std::uint32_t cpu_queue = 192;  // frames
+
 [[noreturn]] void fail(const std::string& what, int error = errno) {
     throw std::runtime_error(what + ": " + std::strerror(error));
 }
@@ -164,31 +166,43 @@ void Subject::add_steered_wildcard(const Listener& listener, std::uint32_t numbe
     });
 }
 
+std::uint32_t Subject::add_target(target_kind kind, std::uint32_t first) {
+    contract::target row{};
+    row.kind = kind;
+    row.fallback = TARGET_PASS;
+    row.first = first;
+    row.count = 1;
+    const std::uint32_t number = TARGET_FIRST + targets_++;
+    put(skeleton_->maps.targets, number, row);
+    return number;
+}
+
+void Subject::add_cpu_wildcard(const Listener& listener) {
+    put(skeleton_->maps.cpus, 0U, cpu_queue);
+    add_steered_wildcard(listener, add_target(TARGET_CPU));
+}
+
+void Subject::add_dev_wildcard(const Listener& listener, std::uint32_t ifindex) {
+    put(skeleton_->maps.devs, ifindex, ifindex);
+    add_steered_wildcard(listener, add_target(TARGET_DEV, ifindex));
+}
+
 void Subject::add_xsk_wildcard(const Listener& listener, std::uint32_t ifindex) {
-    constexpr std::uint32_t number = TARGET_FIRST, place = 0;
+    constexpr std::uint32_t place = 0;
     auto socket = XskSocket::open({ifindex, 0});
     if (!socket) throw std::runtime_error(socket.error().message());
     xsk_.emplace(std::move(*socket));
-    contract::target row{};
-    row.kind = TARGET_XSK;
-    row.fallback = TARGET_PASS;
-    put(skeleton_->maps.targets, number, row);
+    const std::uint32_t number = add_target(TARGET_XSK);
     put(skeleton_->maps.xsks, place, xsk_->fd());
     put(skeleton_->maps.xsk_queues, xsk_queue{ifindex, 0, number}, xsk_place{place, 0});
     add_steered_wildcard(listener, number);
 }
 
 void Subject::add_grouped_wildcard(const Listener& listener, std::uint32_t members) {
-    constexpr std::uint32_t group = TARGET_FIRST, first_member = TARGET_FIRST + 1, queue = 192;
-    put(skeleton_->maps.cpus, 0U, queue);
-    contract::target row{};
-    row.kind = TARGET_CPU;
-    row.fallback = TARGET_PASS;
-    row.count = 1;
+    const std::uint32_t group = add_target(TARGET_GROUP), first_member = group + 1;
+    put(skeleton_->maps.cpus, 0U, cpu_queue);
     for (std::uint32_t i = 0; i < members; i++)
-        put(skeleton_->maps.targets, first_member + i, row);
-    row.kind = TARGET_GROUP;
-    put(skeleton_->maps.targets, group, row);
+        add_target(TARGET_CPU);
     std::vector<std::uint16_t> numbers;
     for (std::uint32_t place = 0; place < GROUP_PLACES; place++)
         numbers.push_back(static_cast<std::uint16_t>(first_member + place * 7919U % members));  // neighbours differ

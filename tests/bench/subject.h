@@ -44,7 +44,11 @@ class Subject {
     void add_guarded_wildcard(const Listener& listener, std::uint32_t networks);
     void add_exact(const Listener& listener, std::string_view address);
     void add_prefix(const Listener& listener, std::string_view prefix, std::uint32_t bits);
-    /// As add_wildcard(), but its packets go to an AF_XDP socket on the device's first queue.
+    /// As add_wildcard(), but its packets go to the first CPU.
+    void add_cpu_wildcard(const Listener& listener);
+    /// ... out of a device.
+    void add_dev_wildcard(const Listener& listener, std::uint32_t ifindex);
+    /// ... to an AF_XDP socket on the device's first queue.
     void add_xsk_wildcard(const Listener& listener, std::uint32_t ifindex);
     /// As add_wildcard(), but its packets are spread over so many targets of one CPU each, evenly.
     void add_grouped_wildcard(const Listener& listener, std::uint32_t members);
@@ -60,6 +64,8 @@ class Subject {
 
   private:
     /// The target has its row.
+    /// A row of map targets; returns its number. `first` as in the contract.
+    std::uint32_t add_target(contract::target_kind kind, std::uint32_t first = 0);
     void add_steered_wildcard(const Listener& listener, std::uint32_t number);
     void change_slot(contract::proto proto, std::uint16_t port, auto&& change);
     void set_local();
@@ -68,7 +74,7 @@ class Subject {
     demux* skeleton_ = nullptr;
     std::unique_ptr<test::FlowMemory> flows_;
     std::map<std::uint32_t, contract::port_slot> slots_;  // those written
-    std::uint32_t listeners_ = 0;
+    std::uint32_t listeners_ = 0, targets_ = 0;
     std::optional<XskSocket> xsk_;
 };
 
