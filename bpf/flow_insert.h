@@ -16,11 +16,6 @@ enum flow_inserted {
 	FLOW_NO_ROOM = 3,
 };
 
-static __always_inline void write_once(void *word, __u64 value)
-{
-	*(volatile __u64 *)word = value;
-}
-
 /* The word of the line with room for the flow, its own first; FLOW_WORDS: there is none. */
 static __always_inline __u32 flow_word_with_room(const struct flow_line *at, __u32 own)
 {
@@ -39,7 +34,7 @@ static __always_inline void flow_write(struct flow_rest *rest, const struct pack
 				       __u32 use)
 {
 	__u64 *words = (__u64 *)rest;
-	__u64 life = ((words[0] >> 48) + 1) & FLOW_GENERATION_MASK;
+	__u64 life = ((read_once(words) >> 48) + 1) & FLOW_GENERATION_MASK;
 
 	write_once(&words[0], life << 48);
 	flow_fence();
@@ -77,9 +72,10 @@ static __always_inline int flow_put(const struct packet *p, __u64 hash, __u32 us
 		return FLOW_NO_ROOM;
 	flow_write(rest, p, family, use);
 	if (word != flow_word_of(hash))
-		*(volatile __u32 *)&at->elsewhere |= flow_elsewhere_bit(hash);
+		write_half_once(&at->elsewhere,
+				read_half_once(&at->elsewhere) | flow_elsewhere_bit(hash));
 	flow_fence();
-	*(volatile __u8 *)&at->tags[word][slot] = flow_tag_of(hash);
+	write_byte_once(&at->tags[word][slot], flow_tag_of(hash));
 	return FLOW_INSERTED;
 }
 
@@ -114,8 +110,7 @@ __noinline int flow_hold(__u64 hash, __u32 family)
 
 	if (!writer)
 		return FLOW_NO_ROOM;
-	return __sync_val_compare_and_swap(writer, 0, FLOW_WRITER_DATA_PATH) ? FLOW_BUSY
-									     : FLOW_INSERTED;
+	return swap_half(writer, 0, FLOW_WRITER_DATA_PATH) ? FLOW_INSERTED : FLOW_BUSY;
 }
 
 __noinline int flow_release(__u64 hash, __u32 family)
@@ -124,7 +119,7 @@ __noinline int flow_release(__u64 hash, __u32 family)
 
 	flow_fence();
 	if (writer)
-		*(volatile __u32 *)writer = 0;
+		write_half_once(writer, 0);
 	return 0;
 }
 

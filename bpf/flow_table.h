@@ -14,6 +14,7 @@
 #include <linux/ipv6.h>
 #include <xdemux/flow_layout.h>
 
+#include "flow_access.h"
 #include "frame.h"
 #include "maps.h"
 #include "packet.h"
@@ -43,22 +44,6 @@ struct flow_match {
 	__u32 place;
 	__u32 use; /* as when the key was compared */
 };
-
-static __always_inline __u64 read_once(const void *word)
-{
-	return *(const volatile __u64 *)word;
-}
-
-/* A fetching atomic operation orders all memory (LKMM); one that does not fetch orders none. */
-static __always_inline void flow_fence(void)
-{
-	__u64 word = 0;
-
-	if (settings.ordered_loads)
-		return;
-	word = __sync_fetch_and_add(&word, 1);
-	asm volatile("" : : "r"(word));
-}
 
 static __always_inline __u32 flow_ports(const struct packet *p)
 {
@@ -175,7 +160,8 @@ static __always_inline enum flow_answer flow_find_near(const struct packet *p, _
 	word = flow_word_of(hash);
 	candidates = flow_candidates(read_once(at->tags[word]), flow_tag_of(hash));
 	if (!candidates)
-		return at->elsewhere & flow_elsewhere_bit(hash) ? FLOW_UNSURE : FLOW_ABSENT;
+		return read_half_once(&at->elsewhere) & flow_elsewhere_bit(hash) ? FLOW_UNSURE
+										 : FLOW_ABSENT;
 	return flow_matches(flow_place(line, word, flow_first_slot(candidates)), p, family, match)
 		       ? FLOW_FOUND
 		       : FLOW_UNSURE;
@@ -232,10 +218,10 @@ static __always_inline __u64 flow_search(const struct packet *p, __u64 hash, __u
 		found = flow_search_word(p, hash, line, word, read_once(at->tags[word]), family);
 		if (found)
 			return found;
-		if (!nth && !(at->elsewhere & flow_elsewhere_bit(hash)))
+		if (!nth && !(read_half_once(&at->elsewhere) & flow_elsewhere_bit(hash)))
 			return 0;
 	}
-	return nth ? 0 : flow_far_lines(at->elsewhere);
+	return nth ? 0 : flow_far_lines(read_half_once(&at->elsewhere));
 }
 
 /* Of the IPv6 packet at `l3_offset`. */

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <cassert>
 #include <cstring>
 
 #include <xdemux/kernel/flow_store.h>
 
+#include "flow_access.h"
+
 namespace xdemux {
 namespace {
 
 using namespace contract;
-
-std::uint64_t load(std::uint64_t& word, std::memory_order order) {
-    return std::atomic_ref(word).load(order);
-}
+using flow_access::load;
 
 constexpr std::uint64_t use_bits = std::uint64_t{0xffff} << 32U;
 
@@ -26,14 +24,15 @@ std::uint64_t with_use(std::uint64_t identity, std::uint16_t target, flow_state 
     return (identity & ~use_bits) | use_of(target, state);
 }
 
-std::uint32_t proto_of(std::uint64_t identity) {
-    return static_cast<std::uint32_t>(identity >> (48U + FLOW_PROTO_SHIFT));
-}
-
 void read_use(std::uint64_t identity, FlowFacts& facts) {
     const auto use = static_cast<std::uint32_t>((identity & use_bits) >> 32U);
     facts.target = static_cast<std::uint16_t>(use & FLOW_TARGET_MASK);
     facts.state = static_cast<flow_state>(use >> FLOW_STATE_SHIFT);
+}
+
+void read_traffic(std::uint64_t traffic, FlowFacts& facts) {
+    facts.packets = traffic >> FLOW_PACKETS_SHIFT;
+    facts.bytes = traffic & ((std::uint64_t{1} << FLOW_PACKETS_SHIFT) - 1);
 }
 
 bool is_prime(std::uint32_t number) {
@@ -85,12 +84,12 @@ std::uint64_t FlowStore::tags(std::uint32_t line, std::uint32_t word) const {
 }
 
 void FlowStore::set_tag(const Spot& spot, std::uint32_t tag) const {
-    std::atomic_ref(memory_.lines[spot.line].tags[spot.word][spot.slot])
-        .store(static_cast<std::uint8_t>(tag), std::memory_order_release);
+    flow_access::store(memory_.lines[spot.line].tags[spot.word][spot.slot], static_cast<std::uint8_t>(tag),
+                       std::memory_order_release);
 }
 
 std::uint32_t FlowStore::elsewhere(std::uint32_t line) const {
-    return std::atomic_ref(memory_.lines[line].elsewhere).load(std::memory_order_acquire);
+    return load(memory_.lines[line].elsewhere, std::memory_order_acquire);
 }
 
 std::uint64_t& FlowStore::entry_word(std::uint32_t place, std::size_t index) const {
@@ -101,87 +100,81 @@ std::uint32_t FlowStore::place_of(const Spot& spot) {
     return flow_place(spot.line, spot.word, spot.slot);
 }
 
-// The identity word first and last. None: the entry is being written.
-std::optional<std::uint64_t> FlowStore::read_key(std::uint32_t place, Name& name) const {
+// The identity word first and last. None: it is being written.
+std::optional<FlowStore::Entry> FlowStore::read_entry(std::uint32_t place) const {
+    Entry entry;
     std::uint64_t& identity = entry_word(place, address_words_);
     const std::uint64_t before = load(identity, std::memory_order_acquire);
     for (std::size_t i = 0; i < address_words_; ++i)
-        name.addresses[i] = load(entry_word(place, i), std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_acquire);
-    const std::uint64_t after = load(identity, std::memory_order_relaxed);
-    if ((before & ~use_bits) != (after & ~use_bits) || static_cast<std::uint32_t>(after) == 0) return std::nullopt;
-    name.ports = static_cast<std::uint32_t>(after);
-    name.proto = proto_of(after);
-    return after;
+        entry.addresses[i] = load(entry_word(place, i), std::memory_order_relaxed);
+    entry.traffic = load(entry_word(place, address_words_ + 1), std::memory_order_relaxed);
+    entry.rest = load(entry_word(place, address_words_ + 2), std::memory_order_relaxed);
+    flow_access::fence(std::memory_order_acquire);
+    entry.identity = load(identity, std::memory_order_relaxed);
+    if ((before & ~use_bits) != (entry.identity & ~use_bits) || entry.ports() == 0) return std::nullopt;
+    return entry;
 }
 
-bool FlowStore::is(std::uint32_t place, const Name& name) const {
-    Name found;
-    return read_key(place, found) && found.addresses == name.addresses && found.ports == name.ports &&
-           found.proto == name.proto;
-}
-
-std::optional<FlowStore::Spot> FlowStore::find_in_word(const Name& name, std::uint32_t line, std::uint32_t word,
-                                                       std::uint32_t far) const {
+std::optional<FlowStore::Sight> FlowStore::find_in_word(const Name& name, std::uint32_t line, std::uint32_t word,
+                                                        std::uint32_t far) const {
     std::uint64_t candidates = flow_candidates(tags(line, word), flow_tag_of(name.hash));
     for (; candidates != 0; candidates &= candidates - 1) {
         const Spot spot{line, word, flow_first_slot(candidates), far};
-        if (is(place_of(spot), name)) return spot;
+        const auto entry = read_entry(place_of(spot));
+        if (entry && entry->is(name)) return Sight{spot, *entry};
     }
     return std::nullopt;
 }
 
-std::optional<FlowStore::Spot> FlowStore::find_in_line(const Name& name, std::uint32_t line, std::uint32_t far) const {
+std::optional<FlowStore::Sight> FlowStore::find_in_line(const Name& name, std::uint32_t line, std::uint32_t far) const {
     for (std::uint32_t word = 0; word < FLOW_WORDS; ++word) {
-        if (auto spot = find_in_word(name, line, word, far)) return spot;
+        if (auto sight = find_in_word(name, line, word, far)) return sight;
     }
     return std::nullopt;
 }
 
-std::optional<FlowStore::Spot> FlowStore::locate(const Name& name) const {
-    if (auto spot = find_in_word(name, name.line, name.word, 0)) return spot;
+std::optional<FlowStore::Sight> FlowStore::locate(const Name& name) const {
+    if (auto sight = find_in_word(name, name.line, name.word, 0)) return sight;
     const std::uint32_t others = elsewhere(name.line);
     if ((others & flow_elsewhere_bit(name.hash)) == 0) return std::nullopt;
-    if (auto spot = find_in_line(name, name.line, 0)) return spot;
+    if (auto sight = find_in_line(name, name.line, 0)) return sight;
     for (std::uint32_t far = 1; far <= flow_far_lines(others); ++far) {
-        if (auto spot = find_in_line(name, flow_far_line(seeds_, name.line, far, lines()), far)) return spot;
+        if (auto sight = find_in_line(name, flow_far_line(seeds_, name.line, far, lines()), far)) return sight;
     }
     return std::nullopt;
+}
+
+FlowStore::Found FlowStore::found_in(std::uint32_t place, const Entry& entry) const {
+    Found found;
+    found.place = place;
+    found.life = static_cast<std::uint16_t>(entry.identity >> 48U);
+    const std::size_t size = family_ == FAMILY_IPV6 ? ADDR_SIZE : 4;
+    std::memcpy(found.key.local_addr, entry.addresses.data(), size);
+    std::memcpy(found.key.remote_addr, reinterpret_cast<const std::byte*>(entry.addresses.data()) + size, size);
+    found.key.local_port = static_cast<std::uint16_t>(entry.ports());
+    found.key.remote_port = static_cast<std::uint16_t>(entry.ports() >> 16U);
+    found.key.proto = static_cast<std::uint8_t>(entry.proto());
+    found.key.family = static_cast<std::uint8_t>(family_);
+    read_use(entry.identity, found.facts);
+    read_traffic(entry.traffic, found.facts);
+    found.facts.touched_ns = (entry.rest & 0xffffffff) << FLOW_SEEN_SHIFT;
+    found.facts.owner = static_cast<std::uint32_t>(entry.rest >> 32U);
+    return found;
 }
 
 std::optional<FlowStore::Found> FlowStore::at(std::uint32_t place) const {
     const std::uint32_t line = place / FLOW_LINE_PLACES;
     const std::uint32_t word = place / FLOW_SLOTS % FLOW_WORDS;
     if ((tags(line, word) >> (place % FLOW_SLOTS * 8) & 0xff) == 0) return std::nullopt;
-    Name name;
-    const auto identity = read_key(place, name);
-    if (!identity) return std::nullopt;
-    Found found;
-    found.place = place;
-    found.life = static_cast<std::uint16_t>(*identity >> 48U);
-    const std::size_t size = family_ == FAMILY_IPV6 ? ADDR_SIZE : 4;
-    std::memcpy(found.key.local_addr, name.addresses.data(), size);
-    std::memcpy(found.key.remote_addr, reinterpret_cast<const std::byte*>(name.addresses.data()) + size, size);
-    found.key.local_port = static_cast<std::uint16_t>(name.ports);
-    found.key.remote_port = static_cast<std::uint16_t>(name.ports >> 16U);
-    found.key.proto = static_cast<std::uint8_t>(name.proto);
-    found.key.family = static_cast<std::uint8_t>(family_);
-    read_use(*identity, found.facts);
-    const std::uint64_t traffic = load(entry_word(place, address_words_ + 1), std::memory_order_relaxed);
-    const std::uint64_t rest = load(entry_word(place, address_words_ + 2), std::memory_order_relaxed);
-    found.facts.packets = traffic >> FLOW_PACKETS_SHIFT;
-    found.facts.bytes = traffic & ((std::uint64_t{1} << FLOW_PACKETS_SHIFT) - 1);
-    found.facts.touched_ns = (rest & 0xffffffff) << FLOW_SEEN_SHIFT;
-    found.facts.owner = static_cast<std::uint32_t>(rest >> 32U);
-    return found;
+    const auto entry = read_entry(place);
+    if (!entry) return std::nullopt;
+    return found_in(place, *entry);
 }
 
 std::optional<FlowStore::Found> FlowStore::find(const flow_key& key) const {
-    const auto spot = locate(name_of(key));
-    if (!spot) return std::nullopt;
-    auto found = at(place_of(*spot));
-    // Another flow's by now: then this one was there no more.
-    return found && std::memcmp(&found->key, &key, sizeof key) == 0 ? found : std::nullopt;
+    const auto sight = locate(name_of(key));
+    if (!sight) return std::nullopt;
+    return found_in(place_of(sight->spot), sight->entry);
 }
 
 bool FlowStore::change(const Found& expected, std::uint16_t target, flow_state state) const {
@@ -192,7 +185,7 @@ bool FlowStore::change(const Found& expected, std::uint16_t target, flow_state s
     if (identity >> 48U != expected.life || facts.target != expected.facts.target ||
         facts.state != expected.facts.state || !at(expected.place))
         return false;
-    return std::atomic_ref(word).compare_exchange_strong(identity, with_use(identity, target, state));
+    return flow_access::swap(word, identity, with_use(identity, target, state));
 }
 
 std::uint64_t FlowStore::size() const {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What changes lines: their one writer at a time.
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <thread>
 #include <utility>
 
 #include <xdemux/kernel/flow_store.h>
+
+#include "flow_access.h"
 
 namespace xdemux {
 namespace {
@@ -17,9 +18,8 @@ constexpr std::uint64_t generation_bits = std::uint64_t{FLOW_GENERATION_MASK} <<
 constexpr std::uint64_t generation_step = std::uint64_t{1} << 48U;
 constexpr int spins_before_yield = 64, yields_before_question = 16;
 
-void store(std::uint64_t& word, std::uint64_t value, std::memory_order order = std::memory_order_relaxed) {
-    std::atomic_ref(word).store(value, order);
-}
+using flow_access::load;
+using flow_access::store;
 
 std::uint32_t far_code(std::uint32_t far) {
     return far == 0 ? 0 : static_cast<std::uint32_t>(std::bit_width(far - 1)) + 1;
@@ -41,35 +41,50 @@ class FlowStore::Writer::Held {
     Held(const Held&) = delete;
     Held& operator=(const Held&) = delete;
     ~Held() {
-        if (line_ != nullptr) std::atomic_ref(line_->writer).store(0, std::memory_order_release);
+        if (line_ != nullptr) store(line_->writer, std::uint32_t{0}, std::memory_order_release);
     }
 
   private:
     flow_line* line_;
 };
 
+/// How long to wait in all. It asks for the time only once there is something to wait for.
+class FlowStore::Writer::Patience {
+  public:
+    explicit Patience(std::chrono::milliseconds wait) : wait_(wait) {}
+    [[nodiscard]] bool is_over() {
+        const auto now = Clock::now();
+        if (!until_) until_ = now + wait_;
+        return now >= *until_;
+    }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    std::chrono::milliseconds wait_;
+    std::optional<Clock::time_point> until_;
+};
+
 // A line taken over from a writer that is no more may claim too much in `elsewhere`.
 bool FlowStore::Writer::try_hold(std::uint32_t line) const {
-    std::atomic_ref writer(store_->memory_.lines[line].writer);
+    std::uint32_t& writer = store_->memory_.lines[line].writer;
     std::uint32_t present = 0;
-    if (writer.compare_exchange_strong(present, id_, std::memory_order_acquire)) return true;
+    if (flow_access::swap(writer, present, id_)) return true;
     obstacle_ = present;
     if (present == id_ || !ended_(present)) return false;
-    if (!writer.compare_exchange_strong(present, id_, std::memory_order_acquire)) return false;
+    if (!flow_access::swap(writer, present, id_)) return false;
     store_->recount(line);
     return true;
 }
 
-std::optional<FlowStore::Writer::Held> FlowStore::Writer::hold(std::uint32_t line, Clock::time_point until) const {
-    std::atomic_ref writer(store_->memory_.lines[line].writer);
+std::optional<FlowStore::Writer::Held> FlowStore::Writer::hold(std::uint32_t line, Patience& patience) const {
+    std::uint32_t& writer = store_->memory_.lines[line].writer;
     for (int tries = 0;; ++tries) {
         std::uint32_t nobody = 0;
-        if (writer.compare_exchange_weak(nobody, id_, std::memory_order_acquire))
-            return Held(store_->memory_.lines[line]);
+        if (flow_access::swap(writer, nobody, id_)) return Held(store_->memory_.lines[line]);
         if (tries < spins_before_yield) continue;
         if (tries % yields_before_question == 0) {
             if (try_hold(line)) return Held(store_->memory_.lines[line]);
-            if (Clock::now() > until) return std::nullopt;
+            if (patience.is_over()) return std::nullopt;
         }
         std::this_thread::yield();
     }
@@ -78,10 +93,10 @@ std::optional<FlowStore::Writer::Held> FlowStore::Writer::hold(std::uint32_t lin
 FlowStore::Inserted FlowStore::Writer::insert(const flow_key& key, const FlowFacts& facts,
                                               std::chrono::milliseconds wait) const {
     const Name name = store_->name_of(key);
-    const Clock::time_point until = Clock::now() + wait;
+    Patience patience(wait);
     const std::uint32_t far_lines = std::min<std::uint32_t>(FLOW_FAR_LINES_MAX, store_->lines() - 1);
     for (;;) {
-        const auto held = hold(name.line, until);
+        const auto held = hold(name.line, patience);
         if (!held) return Inserted::busy;
         if (store_->locate(name)) return Inserted::present;
         auto spot = store_->room_in(name, name.line, 0);
@@ -103,35 +118,26 @@ FlowStore::Inserted FlowStore::Writer::insert(const flow_key& key, const FlowFac
             return Inserted::done;
         }
         if (!gave_way) return Inserted::full;
-        if (Clock::now() > until) return Inserted::busy;
+        if (patience.is_over()) return Inserted::busy;
     }
 }
 
+// Of a far line the flow's place alone is touched, which nobody else may take before its tag is gone.
 FlowStore::Erased FlowStore::Writer::erase(const flow_key& key, const Condition& condition, Found* erased,
                                            std::chrono::milliseconds wait) const {
     const Name name = store_->name_of(key);
-    const Clock::time_point until = Clock::now() + wait;
-    for (;;) {
-        const auto held = hold(name.line, until);
-        if (!held) return Erased::busy;
-        const auto spot = store_->locate(name);
-        if (!spot) return Erased::absent;
-        std::optional<Held> far_held;
-        if (spot->far != 0) {
-            if (!try_hold(spot->line)) {
-                if (Clock::now() > until) return Erased::busy;
-                continue;
-            }
-            far_held.emplace(store_->memory_.lines[spot->line]);
-        }
-        const auto found = store_->at(place_of(*spot));
-        if (!found) return Erased::absent;
-        if (condition && !condition(found->facts)) return Erased::kept;
-        store_->set_tag(*spot, 0);
-        if (spot->far != 0 || spot->word != name.word) store_->recount(name.line);
-        if (erased != nullptr) *erased = *found;
-        return Erased::done;
-    }
+    Patience patience(wait);
+    const auto held = hold(name.line, patience);
+    if (!held) return Erased::busy;
+    const auto sight = store_->locate(name);
+    if (!sight) return Erased::absent;
+    const Spot& spot = sight->spot;
+    const Found found = store_->found_in(place_of(spot), sight->entry);
+    if (condition && !condition(found.facts)) return Erased::kept;
+    store_->set_tag(spot, 0);
+    if (spot.far != 0 || spot.word != name.word) store_->recount(name.line);
+    if (erased != nullptr) *erased = found;
+    return Erased::done;
 }
 
 // Its own word where that has room, else the one of the line that has most.
@@ -155,15 +161,15 @@ std::optional<FlowStore::Spot> FlowStore::room_in(const Name& name, std::uint32_
 
 void FlowStore::write_entry(std::uint32_t place, const Name& name, const FlowFacts& facts) const {
     std::uint64_t& identity = entry_word(place, address_words_);
-    const std::uint64_t generation =
-        (std::atomic_ref(identity).load(std::memory_order_relaxed) + generation_step) & generation_bits;
-    store(identity, generation);
-    std::atomic_thread_fence(std::memory_order_release);
+    const std::uint64_t generation = (load(identity, std::memory_order_relaxed) + generation_step) & generation_bits;
+    store(identity, generation, std::memory_order_relaxed);
+    flow_access::fence(std::memory_order_release);
     for (std::size_t i = 0; i < address_words_; ++i)
-        store(entry_word(place, i), name.addresses[i]);
-    store(entry_word(place, address_words_ + 1), facts.packets << FLOW_PACKETS_SHIFT | facts.bytes);
+        store(entry_word(place, i), std::uint64_t{name.addresses[i]}, std::memory_order_relaxed);
+    store(entry_word(place, address_words_ + 1), facts.packets << FLOW_PACKETS_SHIFT | facts.bytes,
+          std::memory_order_relaxed);
     store(entry_word(place, address_words_ + 2),
-          (facts.touched_ns >> FLOW_SEEN_SHIFT) | std::uint64_t{facts.owner} << 32U);
+          (facts.touched_ns >> FLOW_SEEN_SHIFT) | std::uint64_t{facts.owner} << 32U, std::memory_order_relaxed);
     const std::uint64_t use =
         static_cast<std::uint64_t>(facts.state) << FLOW_STATE_SHIFT | (facts.target & FLOW_TARGET_MASK);
     store(identity, name.ports | use << 32U | generation | std::uint64_t{name.proto} << (48U + FLOW_PROTO_SHIFT),
@@ -173,7 +179,7 @@ void FlowStore::write_entry(std::uint32_t place, const Name& name, const FlowFac
 void FlowStore::note_elsewhere(const Name& name, const Spot& spot) const {
     if (spot.far == 0 && spot.word == name.word) return;
     const std::uint32_t others = with_far(elsewhere(name.line) | flow_elsewhere_bit(name.hash), spot.far);
-    std::atomic_ref(memory_.lines[name.line].elsewhere).store(others, std::memory_order_release);
+    store(memory_.lines[name.line].elsewhere, others, std::memory_order_release);
 }
 
 // What flows of `line` that live in line `in`, its `far`th, have to say. The flows of `line` stand still, since we are
@@ -198,7 +204,7 @@ void FlowStore::recount(std::uint32_t line) const {
         others = std::max(others & ~((1U << FLOW_FAR_SHIFT) - 1), more & ~((1U << FLOW_FAR_SHIFT) - 1)) |
                  ((others | more) & ((1U << FLOW_FAR_SHIFT) - 1));
     }
-    std::atomic_ref(memory_.lines[line].elsewhere).store(others, std::memory_order_release);
+    store(memory_.lines[line].elsewhere, others, std::memory_order_release);
 }
 
 }  // namespace xdemux

@@ -16,6 +16,7 @@
 
 #include <xdemux/kernel/flow_store.h>
 
+#include "../unit/support/stepping.h"
 #include "support/expectation.h"
 #include "support/testbed.h"
 
@@ -140,6 +141,17 @@ class FlowTablePath : public ::testing::Test {
         FlowStore::Writer writer;
     };
 
+    /// So many others of the line and word of `first`, with other tags.
+    std::vector<Peer> crowd_of(const Peer& first, bool ipv6, std::uint32_t count) {
+        const std::uint64_t home = home_of(program().settings(), key_of(ipv6, first));
+        std::vector<Peer> peers;
+        for (Peer peer{1'000'000, 7}; peers.size() < count; peer.address++) {
+            const std::uint64_t its = home_of(program().settings(), key_of(ipv6, peer));
+            if (its >> 8U == home >> 8U && its != home) peers.push_back(peer);
+        }
+        return peers;
+    }
+
     /// A flow of the test bed's, put in place of the one there may be.
     void put(bool ipv6, std::uint16_t remote_port, const FlowFacts& facts) {
         program().add_flow(PROTO_TCP, local(ipv6), port, remote(ipv6), remote_port, TARGET_PASS);
@@ -208,7 +220,7 @@ TEST_F(FlowTablePath, FindsEveryFlowOfATableThatIsNearlyFull) {
 TEST_F(FlowTablePath, CarriesWhatAnEntryHasNoRoomFor) {
     for (const bool ipv6 : {false, true}) {
         FlowFacts nearly;
-        nearly.packets = (1U << 23U) - 1;
+        nearly.packets = (1U << 22U) - 1;
         nearly.bytes = (std::uint64_t{1} << 39U) - 1;
         put(ipv6, peer_port, nearly);
         const std::size_t size = from(ipv6, peer_port).bytes().size();
@@ -216,6 +228,7 @@ TEST_F(FlowTablePath, CarriesWhatAnEntryHasNoRoomFor) {
             program().run(from(ipv6, peer_port));
         const FlowFacts kept = facts(ipv6, peer_port);
         EXPECT_EQ(kept.packets, 2U) << "the first of three filled it";
+        EXPECT_TRUE(kept.more);
         EXPECT_EQ(kept.bytes, 3 * size - 1);
         const auto carry = carried(ipv6);
         EXPECT_EQ(carry.packets + kept.packets, nearly.packets + 3);
@@ -247,6 +260,46 @@ TEST_F(FlowTablePath, MovesALeaseOnWithItsPackets) {
         EXPECT_EQ(state_after(ipv6, from(ipv6, peer_port).rst()), FLOW_QUARANTINE);
         EXPECT_EQ(facts(ipv6, peer_port).owner, 0xfeedU);
         EXPECT_EQ(facts(ipv6, peer_port).packets, 1U);
+    }
+}
+
+/// In whatever state a writer leaves the table between two of its instructions: its flows in their own word, in another
+/// of their line, in another line.
+TEST_F(FlowTablePath, SeesInEachStateOfAWriterWhatTheLibrarySees) {
+    for (const bool ipv6 : {false, true}) {
+        for (const std::uint32_t crowd : {0U, FLOW_SLOTS + 0U, FLOW_LINE_PLACES + 0U}) {
+            SCOPED_TRACE(fmt::format("{} beside {} flows", local(ipv6), crowd));
+            put(ipv6, peer_port, {});
+            const View view(program(), ipv6);
+            const Turns turns = find_turns(program().settings(), ipv6);
+            const auto beside = crowd_of(turns.first, ipv6, crowd);
+            for (const Peer& peer : beside)
+                ASSERT_EQ(view.writer.insert(key_of(ipv6, peer), {}), FlowStore::Inserted::done);
+            const auto work = [&] {
+                for (const Peer& peer : {turns.first, turns.second}) {
+                    view.writer.insert(key_of(ipv6, peer), {});
+                    view.writer.erase(key_of(ipv6, peer));
+                }
+            };
+            int states = 0, found = 0;
+            step_through({view.lines.as<const std::byte>(), view.entries.as<const std::byte>()}, work, [&] {
+                ++states;
+                for (const Peer& peer : {turns.first, turns.second}) {
+                    const bool there = view.store.find(key_of(ipv6, peer)).has_value();
+                    EXPECT_EQ(program().run(packet_of(ipv6, peer)).action, there ? XDP_PASS : XDP_DROP);
+                    found += there ? 1 : 0;
+                }
+                EXPECT_EQ(program().run(packet_of(ipv6, turns.mixture)).action, XDP_DROP);
+                EXPECT_EQ(program().run(from(ipv6, peer_port)).action, XDP_PASS);
+                if (!beside.empty()) {
+                    EXPECT_EQ(program().run(packet_of(ipv6, beside.back())).action, XDP_PASS);
+                }
+            });
+            EXPECT_GE(states, 20);
+            EXPECT_GT(found, 0);
+            for (const Peer& peer : beside)
+                view.writer.erase(key_of(ipv6, peer));
+        }
     }
 }
 

@@ -2,19 +2,16 @@
 // A writer that is stopped after each of its instructions: what it leaves then is what look-ups meanwhile, and those
 // who come after it was killed there, have to live with.
 #include <cstring>
-#include <functional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <xdemux/kernel/flow_store.h>
 
 #include "support/flow_world.h"
+#include "support/stepping.h"
 
 namespace xdemux {
 namespace {
@@ -27,31 +24,6 @@ constexpr std::uint32_t lines = 3;
 
 FlowStore::Writer writer(const FlowWorld& world, std::uint32_t id = heir) {
     return {world.store(), id, [](std::uint32_t other) { return other == victim; }};
-}
-
-/// Runs `work` in a child and calls `stopped` between its instructions, from when it touches `world` first.
-void step_through(const FlowWorld& world, const std::function<void()>& work, const std::function<void()>& stopped) {
-    const pid_t child = ::fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-        ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-        ::raise(SIGSTOP);
-        work();
-        ::_exit(0);
-    }
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    const std::size_t size = world.memory().size();
-    std::vector<std::byte> before(size);
-    while (WIFSTOPPED(status)) {
-        if (std::memcmp(before.data(), world.memory().data(), size) != 0) {
-            std::memcpy(before.data(), world.memory().data(), size);
-            stopped();
-        }
-        ASSERT_EQ(::ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr), 0);
-        ASSERT_EQ(::waitpid(child, &status, 0), child);
-    }
-    ASSERT_TRUE(WIFEXITED(status));
 }
 
 struct Case {
@@ -138,12 +110,13 @@ TEST_P(FlowStoreSteps, whatever_it_leaves_is_a_table) {
             writer(world_, victim).erase(key_);
         }
     };
-    step_through(world_, work, [&] {
+    const std::span memory(static_cast<const std::byte*>(world_.memory().data()), world_.memory().size());
+    test::step_through({memory}, work, [&] {
         SCOPED_TRACE(++steps);
         check_look_ups(world_);
         check_heirs();
     });
-    EXPECT_GE(steps, 4);
+    EXPECT_GE(steps, 3);
     EXPECT_EQ(seen_, (std::set<bool>{false, true})) << "it should have come or gone meanwhile";
     EXPECT_EQ(world_.store().find(key_).has_value(), GetParam().insert);
     for (const auto& line : world_.lines())

@@ -9,10 +9,12 @@
  * what lives outside its word: a bit for each word and quarter of hashes, and how many far lines
  * there are to look at. So a look-up that misses reads one cache line, one that hits two.
  *
- * Who writes. A line's tags and its `elsewhere` are changed by its `writer` alone, who became that
- * by compare-and-swap from 0. A flow appears and goes under the writer of the line that is its own,
- * so that two who insert the same flow come one after the other, wherever it is put. Who puts a
- * flow into a far line is that line's writer too, and gives way rather than wait for it.
+ * Who writes. A line's `writer` is who made it so by compare-and-swap from 0. A flow appears and
+ * goes under the writer of the line that is its own, so that two who insert the same flow come one
+ * after the other, wherever it is put; that writer alone changes the line's `elsewhere`. Free
+ * places are taken under the writer of the line where they are: who puts a flow into a far line is
+ * that one's writer too, and gives way rather than wait for it. A place that is taken is its
+ * flow's: to give it back needs no writer of a far line.
  *
  * The steps, each a store that is seen after the one before.
  *
@@ -29,7 +31,8 @@
  *
  * Look up:
  *   - tags; where they name a place:
- *   - identity word, addresses, identity word; the same twice, or it was no whole entry
+ *   - identity word, addresses and what else is wanted, identity word; the same twice, or it was no
+ *     whole entry
  *
  * Change: compare-and-swap of the identity word, generation and all, so never another flow's.
  *

@@ -68,13 +68,20 @@ class FlowWorld {
         key.family = static_cast<__u8>(family_);
         key.proto = contract::PROTO_UDP;
         key.local_addr[0] = 192;
-        std::uint8_t* host = key.remote_addr + (family_ == contract::FAMILY_IPV6 ? 12 : 0);
-        for (unsigned byte = 0; byte < 4; ++byte)
-            host[byte] = static_cast<std::uint8_t>(address >> 8U * byte);
+        // In each word of the addresses.
+        for (unsigned byte = 0; byte < 4; ++byte) {
+            const auto part = static_cast<std::uint8_t>(address >> 8U * byte);
+            key.remote_addr[byte] = part;
+            if (family_ != contract::FAMILY_IPV6) continue;
+            key.remote_addr[12 + byte] = part;
+            key.local_addr[4 + byte] = part;
+            key.local_addr[12 + byte] = part;
+        }
         key.local_port = 53;
         key.remote_port = port;
         return key;
     }
+    [[nodiscard]] std::uint64_t hash(const contract::flow_key& key) const;
     /// Line, word and tag of a key, in one number.
     [[nodiscard]] std::uint64_t home(const contract::flow_key& key) const;
 
@@ -87,22 +94,24 @@ class FlowWorld {
     FlowStore store_;
 };
 
-inline std::uint64_t FlowWorld::home(const contract::flow_key& key) const {
+inline std::uint64_t FlowWorld::hash(const contract::flow_key& key) const {
     __u64 words[4] = {};
     const std::uint32_t ports = key.local_port | static_cast<std::uint32_t>(key.remote_port) << 16U;
-    std::uint64_t hash = 0;
     if (family_ == contract::FAMILY_IPV6) {
         __builtin_memcpy(words, key.local_addr, 16);
         __builtin_memcpy(words + 2, key.remote_addr, 16);
-        hash = contract::flow_hash_ipv6(&seeds_, words, words + 2, ports, key.proto);
-    } else {
-        __builtin_memcpy(words, key.local_addr, 4);
-        __builtin_memcpy(reinterpret_cast<char*>(words) + 4, key.remote_addr, 4);
-        hash = contract::flow_hash_ipv4(&seeds_, words[0], ports, key.proto);
+        return contract::flow_hash_ipv6(&seeds_, words, words + 2, ports, key.proto);
     }
+    __builtin_memcpy(words, key.local_addr, 4);
+    __builtin_memcpy(reinterpret_cast<char*>(words) + 4, key.remote_addr, 4);
+    return contract::flow_hash_ipv4(&seeds_, words[0], ports, key.proto);
+}
+
+inline std::uint64_t FlowWorld::home(const contract::flow_key& key) const {
+    const std::uint64_t of_key = hash(key);
     const auto lines = static_cast<std::uint32_t>(lines_.size());
-    return std::uint64_t{contract::flow_line_of(hash, lines)} << 32U | contract::flow_word_of(hash) << 8U |
-           contract::flow_tag_of(hash);
+    return std::uint64_t{contract::flow_line_of(of_key, lines)} << 32U | contract::flow_word_of(of_key) << 8U |
+           contract::flow_tag_of(of_key);
 }
 
 }  // namespace xdemux::test

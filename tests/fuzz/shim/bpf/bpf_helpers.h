@@ -13,6 +13,7 @@
 #define SEC(name)
 #define __uint(name, value) int(*name)[value]
 #define __type(name, value) typeof(value)* name
+#define __array(name, value) typeof(value)* name[1]
 #undef __always_inline /* glibc's means less */
 #define __always_inline inline __attribute__((always_inline))
 #define __noinline __attribute__((noinline))

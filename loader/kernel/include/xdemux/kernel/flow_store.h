@@ -90,8 +90,8 @@ class FlowStore {
       private:
         friend class FlowStore;
         class Held;
-        using Clock = std::chrono::steady_clock;
-        [[nodiscard]] std::optional<Held> hold(std::uint32_t line, Clock::time_point until) const;
+        class Patience;
+        [[nodiscard]] std::optional<Held> hold(std::uint32_t line, Patience& patience) const;
         [[nodiscard]] bool try_hold(std::uint32_t line) const;
 
         const FlowStore* store_;
@@ -117,6 +117,23 @@ class FlowStore {
         std::uint32_t line, word, slot;
         std::uint32_t far;  ///< which of the far lines, 0: its own line
     };
+    /// What stood in a place, all at one moment.
+    struct Entry {
+        std::array<__u64, 4> addresses{};
+        std::uint64_t identity = 0, traffic = 0, rest = 0;
+
+        [[nodiscard]] std::uint32_t ports() const { return static_cast<std::uint32_t>(identity); }
+        [[nodiscard]] std::uint32_t proto() const {
+            return static_cast<std::uint32_t>(identity >> (48U + contract::FLOW_PROTO_SHIFT));
+        }
+        [[nodiscard]] bool is(const Name& name) const {
+            return addresses == name.addresses && ports() == name.ports && proto() == name.proto;
+        }
+    };
+    struct Sight {
+        Spot spot;
+        Entry entry;
+    };
 
     [[nodiscard]] std::uint32_t lines() const { return static_cast<std::uint32_t>(memory_.lines.size()); }
     [[nodiscard]] Name name_of(const contract::flow_key& key) const;
@@ -126,12 +143,12 @@ class FlowStore {
     [[nodiscard]] std::uint64_t& entry_word(std::uint32_t place, std::size_t index) const;
     [[nodiscard]] static std::uint32_t place_of(const Spot& spot);
 
-    [[nodiscard]] std::optional<std::uint64_t> read_key(std::uint32_t place, Name& name) const;
-    [[nodiscard]] bool is(std::uint32_t place, const Name& name) const;
-    [[nodiscard]] std::optional<Spot> find_in_word(const Name& name, std::uint32_t line, std::uint32_t word,
-                                                   std::uint32_t far) const;
-    [[nodiscard]] std::optional<Spot> find_in_line(const Name& name, std::uint32_t line, std::uint32_t far) const;
-    [[nodiscard]] std::optional<Spot> locate(const Name& name) const;
+    [[nodiscard]] std::optional<Entry> read_entry(std::uint32_t place) const;
+    [[nodiscard]] Found found_in(std::uint32_t place, const Entry& entry) const;
+    [[nodiscard]] std::optional<Sight> find_in_word(const Name& name, std::uint32_t line, std::uint32_t word,
+                                                    std::uint32_t far) const;
+    [[nodiscard]] std::optional<Sight> find_in_line(const Name& name, std::uint32_t line, std::uint32_t far) const;
+    [[nodiscard]] std::optional<Sight> locate(const Name& name) const;
 
     [[nodiscard]] std::optional<Spot> room_in(const Name& name, std::uint32_t line, std::uint32_t far) const;
     void write_entry(std::uint32_t place, const Name& name, const FlowFacts& facts) const;

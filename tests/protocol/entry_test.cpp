@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// One bit of an entry, behind a tag that fits: each bit of the key tells flows apart, the others do not.
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "data_path.h"
+#include "table.h"
+
+namespace xdemux::test {
+namespace {
+
+using namespace contract;
+
+class EntryBits : public ::testing::TestWithParam<family> {
+  protected:
+    /// How often the place was used, what is made of its packets, its counters and its owner are not the key.
+    [[nodiscard]] static bool is_key(std::size_t bit) {
+        const std::size_t addresses = GetParam() == FAMILY_IPV6 ? 32 : 8;
+        const std::size_t byte = bit / 8;
+        if (byte < addresses + 4) return true;
+        return bit == 8 * (addresses + 8) - 1;  // the protocol
+    }
+    [[nodiscard]] static std::size_t entry_size() {
+        return GetParam() == FAMILY_IPV6 ? sizeof(flow_ipv6) : sizeof(flow_ipv4);
+    }
+};
+
+TEST_P(EntryBits, of_the_key_tell_flows_apart) {
+    const Table table(GetParam(), Where::near);
+    ASSERT_EQ(table.insert(table.first()), FlowStore::Inserted::done);
+    const auto found = table.store().find(table.first().key);
+    ASSERT_TRUE(found);
+    auto* const entry =
+        reinterpret_cast<std::uint8_t*>(table.lines().data() + table.lines().size()) + found->place * entry_size();
+    for (std::size_t bit = 0; bit < 8 * entry_size(); ++bit) {
+        SCOPED_TRACE(bit);
+        entry[bit / 8] ^= static_cast<std::uint8_t>(1U << bit % 8);
+        __u32 use = 0;
+        EXPECT_EQ(table.store().find(table.first().key).has_value(), !is_key(bit));
+        EXPECT_EQ(path_find(&table.first().key, &use) == PATH_FOUND, !is_key(bit));
+        entry[bit / 8] ^= static_cast<std::uint8_t>(1U << bit % 8);
+    }
+}
+
+/// As above, of the first candidate of a flow's own word.
+TEST_P(EntryBits, of_the_key_tell_flows_apart_in_the_fast_lane) {
+    const Table table(GetParam(), Where::home);
+    ASSERT_EQ(table.insert(table.first()), FlowStore::Inserted::done);
+    const auto found = table.store().find(table.first().key);
+    ASSERT_TRUE(found);
+    auto* const entry =
+        reinterpret_cast<std::uint8_t*>(table.lines().data() + table.lines().size()) + found->place * entry_size();
+    for (std::size_t bit = 0; bit < 8 * entry_size(); ++bit) {
+        SCOPED_TRACE(bit);
+        entry[bit / 8] ^= static_cast<std::uint8_t>(1U << bit % 8);
+        __u32 use = 0;
+        EXPECT_EQ(path_find_in_fast_lane(&table.first().key, &use), is_key(bit) ? PATH_UNSURE : PATH_FOUND);
+        entry[bit / 8] ^= static_cast<std::uint8_t>(1U << bit % 8);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(families, EntryBits, ::testing::Values(FAMILY_IPV4, FAMILY_IPV6),
+                         [](const auto& each) { return each.param == FAMILY_IPV6 ? "ipv6" : "ipv4"; });
+
+}  // namespace
+}  // namespace xdemux::test

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A writer that is stopped before one of its accesses: another comes in between, or it is never heard of again.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include "watch.h"
+
+namespace xdemux::test {
+
+/// Counts the accesses, and at the nth, from 0, lets `intruder` do all that it does before it.
+class Interruption : public Watch {
+  public:
+    Interruption(std::size_t nth, std::function<void()> intruder) : nth_(nth), intruder_(std::move(intruder)) {}
+
+    std::uint64_t load(const void* at, std::size_t size) override {
+        pause();
+        return Watch::load(at, size);
+    }
+    void store(void* at, std::uint64_t value, std::size_t size, watched_order order) override {
+        pause();
+        Watch::store(at, value, size, order);
+    }
+    bool swap(void* at, std::uint64_t& expected, std::uint64_t value, std::size_t size) override {
+        pause();
+        return Watch::swap(at, expected, value, size);
+    }
+    /// Whether there was such an access.
+    [[nodiscard]] bool happened() const { return accesses_ > nth_; }
+
+  private:
+    void pause() {
+        if (accesses_++ != nth_) return;
+        Watch unwatched;
+        const Watching watching(unwatched);
+        intruder_();
+    }
+
+    std::size_t nth_;
+    std::function<void()> intruder_;
+    std::size_t accesses_ = 0;
+};
+
+/// A writer that is killed before its nth access: from then on nothing that it does is done, up to its end.
+class Death : public Watch {
+  public:
+    explicit Death(std::size_t nth) : nth_(nth) {}
+
+    using Work = std::function<void()>;
+    /// Whether it died; else it had fewer accesses.
+    bool kills(const Work& work) {
+        const Watching watching(*this);
+        work();
+        return is_dead();
+    }
+
+    std::uint64_t load(const void* at, std::size_t size) override {
+        ++accesses_;
+        return Watch::load(at, size);
+    }
+    void store(void* at, std::uint64_t value, std::size_t size, watched_order order) override {
+        ++accesses_;
+        if (!is_dead()) Watch::store(at, value, size, order);
+    }
+    bool swap(void* at, std::uint64_t& expected, std::uint64_t value, std::size_t size) override {
+        ++accesses_;
+        return !is_dead() && Watch::swap(at, expected, value, size);
+    }
+
+  private:
+    [[nodiscard]] bool is_dead() const { return accesses_ > nth_; }
+
+    std::size_t nth_;
+    std::size_t accesses_ = 0;
+};
+
+}  // namespace xdemux::test
