@@ -12,10 +12,11 @@
 #include "protocol.h"
 
 /* Past these `traffic` is carried over, long before packets or bytes run out of bits. */
-#define FLOW_TRAFFIC_FULL (1ull << 63 | 1ull << (FLOW_PACKETS_SHIFT - 1))
+#define FLOW_TRAFFIC_FULL (1ull << (FLOW_MORE_SHIFT - 1) | 1ull << (FLOW_PACKETS_SHIFT - 1))
 
-/* What is in the two topmost bits goes to flow_carries, which happens every 8 million packets, or
- * half a terabyte: who clears a bit adds what it stands for. A global function: rare. */
+/* What is in the topmost bits of packets and bytes goes to flow_carries, which happens every 4
+ * million packets, or half a terabyte: who clears a bit adds what it stands for. That there is more
+ * is said before it is there, so that who erases the flow looks for it. A global function: rare. */
 __noinline int flow_carry(__u32 place, __u32 family)
 {
 	struct flow_rest *rest = flow_rest_at(place, family == FAMILY_IPV6);
@@ -26,6 +27,7 @@ __noinline int flow_carry(__u32 place, __u32 family)
 	if (!rest)
 		return 0;
 	key.life = rest->life;
+	__sync_fetch_and_or(&rest->traffic, 1ull << FLOW_MORE_SHIFT);
 	carry = bpf_map_lookup_elem(&flow_carries, &key);
 	if (!carry) {
 		bpf_map_update_elem(&flow_carries, &key, &nothing, BPF_NOEXIST);
@@ -34,7 +36,9 @@ __noinline int flow_carry(__u32 place, __u32 family)
 	if (!carry)
 		return 0; /* no memory: the next packet tries again */
 	taken = __sync_fetch_and_and(&rest->traffic, ~FLOW_TRAFFIC_FULL) & FLOW_TRAFFIC_FULL;
-	__sync_fetch_and_add(&carry->packets, taken >> 63 << (63 - FLOW_PACKETS_SHIFT));
+	__sync_fetch_and_add(&carry->packets,
+			     taken >> (FLOW_MORE_SHIFT - 1)
+					      << (FLOW_MORE_SHIFT - 1 - FLOW_PACKETS_SHIFT));
 	__sync_fetch_and_add(&carry->bytes, taken & 1ull << (FLOW_PACKETS_SHIFT - 1));
 	return 0;
 }

@@ -31,7 +31,9 @@ void read_use(std::uint64_t identity, FlowFacts& facts) {
 }
 
 void read_traffic(std::uint64_t traffic, FlowFacts& facts) {
-    facts.packets = traffic >> FLOW_PACKETS_SHIFT;
+    constexpr std::uint64_t more_bit = std::uint64_t{1} << FLOW_MORE_SHIFT;
+    facts.more = (traffic & more_bit) != 0;
+    facts.packets = (traffic & ~more_bit) >> FLOW_PACKETS_SHIFT;
     facts.bytes = traffic & ((std::uint64_t{1} << FLOW_PACKETS_SHIFT) - 1);
 }
 

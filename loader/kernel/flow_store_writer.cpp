@@ -132,9 +132,12 @@ FlowStore::Erased FlowStore::Writer::erase(const flow_key& key, const Condition&
     const auto sight = store_->locate(name);
     if (!sight) return Erased::absent;
     const Spot& spot = sight->spot;
-    const Found found = store_->found_in(place_of(spot), sight->entry);
+    Found found = store_->found_in(place_of(spot), sight->entry);
     if (condition && !condition(found.facts)) return Erased::kept;
     store_->set_tag(spot, 0);
+    // What came until now; of the same flow, unless another has the place already.
+    const auto last = store_->read_entry(place_of(spot));
+    if (last && last->is(name)) found = store_->found_in(place_of(spot), *last);
     if (spot.far != 0 || spot.word != name.word) store_->recount(name.line);
     if (erased != nullptr) *erased = found;
     return Erased::done;
@@ -166,7 +169,8 @@ void FlowStore::write_entry(std::uint32_t place, const Name& name, const FlowFac
     flow_access::fence(std::memory_order_release);
     for (std::size_t i = 0; i < address_words_; ++i)
         store(entry_word(place, i), std::uint64_t{name.addresses[i]}, std::memory_order_relaxed);
-    store(entry_word(place, address_words_ + 1), facts.packets << FLOW_PACKETS_SHIFT | facts.bytes,
+    store(entry_word(place, address_words_ + 1),
+          std::uint64_t{facts.more} << FLOW_MORE_SHIFT | facts.packets << FLOW_PACKETS_SHIFT | facts.bytes,
           std::memory_order_relaxed);
     store(entry_word(place, address_words_ + 2),
           (facts.touched_ns >> FLOW_SEEN_SHIFT) | std::uint64_t{facts.owner} << 32U, std::memory_order_relaxed);

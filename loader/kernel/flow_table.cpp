@@ -19,7 +19,7 @@ namespace {
 using namespace contract;
 
 using LineArray = MappedArray<flow_line>;
-constexpr std::uint64_t packets_kept = (std::uint64_t{1} << (63U - FLOW_PACKETS_SHIFT)) - 1;
+constexpr std::uint64_t packets_kept = (std::uint64_t{1} << (FLOW_MORE_SHIFT - 1U - FLOW_PACKETS_SHIFT)) - 1;
 constexpr std::uint64_t bytes_kept = (std::uint64_t{1} << (FLOW_PACKETS_SHIFT - 1U)) - 1;
 
 template <typename Entry>
@@ -39,6 +39,7 @@ void add(FlowFacts& facts, const flow_carry& carry) {
 
 /// What `traffic` of an entry has room for.
 FlowFacts kept(FlowFacts facts) {
+    facts.more = facts.packets > packets_kept || facts.bytes > bytes_kept;
     facts.packets &= packets_kept;
     facts.bytes &= bytes_kept;
     return facts;
@@ -141,6 +142,7 @@ Error FlowTable::full(std::uint8_t family) const {
 }
 
 Status FlowTable::add_carry(const FlowStore::Found& found, FlowFacts& facts) const {
+    if (!found.facts.more) return {};
     const auto carry = state_->carries.find(carry_key(found));
     if (!carry) return fail(carry.error());
     if (*carry) add(facts, **carry);
@@ -148,6 +150,7 @@ Status FlowTable::add_carry(const FlowStore::Found& found, FlowFacts& facts) con
 }
 
 Status FlowTable::drop_carry(const FlowStore::Found& found) const {
+    if (!found.facts.more) return {};
     const auto erased = state_->carries.erase(carry_key(found));
     return erased ? Status() : Status(fail(erased.error()));
 }
@@ -163,7 +166,7 @@ Result<std::optional<FlowFacts>> FlowTable::find(const flow_key& key) const {
 // Counters that a flow brings along may be larger than an entry has room for.
 Status FlowTable::keep_carry(const flow_key& key, const FlowFacts& facts) const {
     const FlowFacts small = kept(facts);
-    if (small == facts) return {};
+    if (!small.more) return {};
     const auto found = store(key.family).find(key);
     if (!found) return {};
     return state_->carries.put(carry_key(*found), {facts.packets - small.packets, facts.bytes - small.bytes});

@@ -2,9 +2,11 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <new>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <xdemux/kernel/flow_writers.h>
@@ -43,14 +45,23 @@ Result<Fd> open_file(const std::string& path) {
 
 }  // namespace
 
-Result<std::uint32_t> FlowWriters::id() {
-    const std::lock_guard guard(mutex_);
-    if (owner_ == ::getpid()) return id_;
-    return take();
+void FlowWriters::Unmap::operator()(std::uint32_t* memory) const {
+    ::munmap(memory, sizeof *memory);
+}
+
+FlowWriters::FlowWriters(MappedArray<flow_writer> writers, std::string path)
+    : writers_(std::move(writers)), path_(std::move(path)) {
+    void* const memory =
+        ::mmap(nullptr, sizeof(std::uint32_t), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    mine_.reset(static_cast<std::uint32_t*>(memory));
+    if (::madvise(memory, sizeof(std::uint32_t), MADV_WIPEONFORK) != 0) throw std::bad_alloc();
 }
 
 // A child has its parent's open file, whose locks are the parent's: it opens its own.
 Result<std::uint32_t> FlowWriters::take() {
+    const std::lock_guard guard(mutex_);
+    if (const std::uint32_t mine = std::atomic_ref(*mine_).load(std::memory_order_acquire); mine != 0) return mine;
     auto file = open_file(path_);
     if (!file) return fail(std::move(file.error()));
     for (std::uint32_t index = 0; index < FLOW_WRITERS; ++index) {
@@ -66,16 +77,16 @@ Result<std::uint32_t> FlowWriters::take() {
         std::atomic_ref(writer.incarnation).store(incarnation);
         std::atomic_ref(writer.pid).store(static_cast<std::uint32_t>(::getpid()));
         file_ = std::move(*file);
-        owner_ = ::getpid();
-        id_ = id_of(incarnation, index);
-        return id_;
+        std::atomic_ref(*mine_).store(id_of(incarnation, index), std::memory_order_release);
+        return id_of(incarnation, index);
     }
     return fail(ErrorKind::full, fmt::format("{} processes write to the flow table already; end some of them",
                                              static_cast<std::uint32_t>(FLOW_WRITERS)));
 }
 
 bool FlowWriters::ended(std::uint32_t id) const {
-    if ((id & FLOW_WRITER_DATA_PATH) != 0 || (owner_ == ::getpid() && id == id_)) return false;
+    if ((id & FLOW_WRITER_DATA_PATH) != 0 || id == std::atomic_ref(*mine_).load(std::memory_order_acquire))
+        return false;
     const std::uint32_t index = id & index_mask;
     if (id_of(std::atomic_ref(writers_[index].incarnation).load(), index) != id) return true;
     struct flock lock = byte_lock(index);

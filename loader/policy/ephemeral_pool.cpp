@@ -32,10 +32,15 @@ std::uint64_t EphemeralPool::hash(const SocketAddress& remote) const {
 }
 
 std::optional<std::uint32_t> EphemeralPool::place_of(std::uint64_t hash, std::uint16_t port) const {
-    const auto found = std::ranges::lower_bound(*ports_, port);
-    if (found == ports_->end() || *found != port) return std::nullopt;
-    const auto index = static_cast<std::uint32_t>(found - ports_->begin());
-    return permutes() ? order_.place_of(selector_->key_for(hash), index) : index;
+    // Without a gap before it, which is the rule, it is so many places from the first one.
+    std::size_t index = static_cast<std::size_t>(port) - ports_->front();
+    if (index >= ports_->size() || (*ports_)[index] != port) {
+        const auto found = std::ranges::lower_bound(*ports_, port);
+        if (found == ports_->end() || *found != port) return std::nullopt;
+        index = static_cast<std::size_t>(found - ports_->begin());
+    }
+    return permutes() ? order_.place_of(selector_->key_for(hash), static_cast<std::uint32_t>(index))
+                      : static_cast<std::uint32_t>(index);
 }
 
 /// One that is new begins at random: it may have been there before, and been forgotten.

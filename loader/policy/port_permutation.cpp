@@ -18,7 +18,7 @@ std::uint32_t root(std::uint32_t size) {
 
 /// What a round adds to one half: it depends on the other.
 std::uint32_t mask(const SipKey& key, std::uint32_t round, std::uint32_t half, std::uint32_t below) {
-    return scale(siphash(key, std::uint64_t{round} << 32U | half), below);
+    return scale(siphash_word(key, std::uint64_t{round} << 32U | half), below);
 }
 
 }  // namespace

@@ -17,15 +17,15 @@ class SipState {
           c_(key.low ^ 0x6c7967656e657261U),
           d_(key.high ^ 0x7465646279746573U) {}
 
-    void absorb(std::uint64_t word) {
+    void absorb(std::uint64_t word, int rounds = 2) {
         d_ ^= word;
-        round();
-        round();
+        for (int i = 0; i < rounds; ++i)
+            round();
         a_ ^= word;
     }
-    std::uint64_t finish() {
+    std::uint64_t finish(int rounds = 4) {
         c_ ^= 0xffU;
-        for (int i = 0; i < 4; ++i)
+        for (int i = 0; i < rounds; ++i)
             round();
         return a_ ^ b_ ^ c_ ^ d_;
     }
@@ -86,6 +86,12 @@ std::uint64_t siphash(const SipKey& key, std::uint64_t word) {
     state.absorb(word);
     state.absorb(length_mark(word_size));
     return state.finish();
+}
+
+std::uint64_t siphash_word(const SipKey& key, std::uint64_t word) {
+    SipState state(key);
+    state.absorb(word, 1);
+    return state.finish(3);
 }
 
 SipKey derive_key(const SipKey& key, std::uint64_t word) {

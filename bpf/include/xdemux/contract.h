@@ -507,13 +507,15 @@ XDEMUX_ASSERT_LAYOUT(struct flow_line, 64);
  * Maps flows4 and flows6, arrays by place. What `use`, `life` and `traffic` are made of:
  *   use      enum flow_state << FLOW_STATE_SHIFT | the target's number
  *   life     enum proto << FLOW_PROTO_SHIFT | generation: how often the place was used
- *   traffic  packets << FLOW_PACKETS_SHIFT | bytes, without what is in flow_carries
+ *   traffic  more << FLOW_MORE_SHIFT | packets << FLOW_PACKETS_SHIFT | bytes, where `more` says that
+ *            there may be more of both in flow_carries
  */
 XDEMUX_CONSTANT(FLOW_STATE_SHIFT, 12);
 XDEMUX_CONSTANT(FLOW_TARGET_MASK, 0x0fff);
 XDEMUX_CONSTANT(FLOW_PROTO_SHIFT, 15);
 XDEMUX_CONSTANT(FLOW_GENERATION_MASK, 0x7fff);
 XDEMUX_CONSTANT(FLOW_PACKETS_SHIFT, 40);
+XDEMUX_CONSTANT(FLOW_MORE_SHIFT, 63);
 XDEMUX_CONSTANT(FLOW_SEEN_SHIFT, 26); /* last_seen counts 2^26 ns of CLOCK_MONOTONIC_COARSE */
 struct flow_ipv4 {
 	__u8 local_addr[4];

@@ -26,6 +26,7 @@ struct FlowFacts {
     std::uint64_t bytes = 0;  ///< frame lengths at XDP
     /// When it was inserted, or its last packet came: CLOCK_MONOTONIC_COARSE, rounded down to 2^26 ns.
     std::uint64_t touched_ns = 0;
+    bool more = false;  ///< whether there may be more packets and bytes in flow_carries
 
     [[nodiscard]] std::uint64_t last_seen_ns() const { return packets == 0 ? 0 : touched_ns; }  ///< 0: never
     friend constexpr bool operator==(const FlowFacts&, const FlowFacts&) = default;

@@ -4,12 +4,11 @@
 // id. It knows nothing of flows.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
-
-#include <sys/types.h>
 
 #include <xdemux/base/error.h>
 #include <xdemux/base/fd.h>
@@ -21,26 +20,31 @@ namespace xdemux {
 class FlowWriters {
   public:
     /// `path`: a file that all who write to one table name; made where it is missing, never removed.
-    FlowWriters(MappedArray<contract::flow_writer> writers, std::string path)
-        : writers_(std::move(writers)), path_(std::move(path)) {}
+    FlowWriters(MappedArray<contract::flow_writer> writers, std::string path);
 
     /// This process's id, the same for all its threads; taken when it is first asked for, and anew after a fork.
     /// Errors: `not_permitted`; `full` where FLOW_WRITERS processes write.
-    Result<std::uint32_t> id();
+    Result<std::uint32_t> id() {
+        const std::uint32_t mine = std::atomic_ref(*mine_).load(std::memory_order_acquire);
+        return mine != 0 ? Result<std::uint32_t>(mine) : take();
+    }
     /// Whether the writer of that id lives no more. Never of the data path.
     [[nodiscard]] bool ended(std::uint32_t id) const;
     /// "process 811 (xdemux)"
     [[nodiscard]] std::string describe(std::uint32_t id) const;
 
   private:
+    /// Memory that a child finds empty, however it was forked.
+    struct Unmap {
+        void operator()(std::uint32_t* memory) const;
+    };
     Result<std::uint32_t> take();
 
     MappedArray<contract::flow_writer> writers_;
     std::string path_;
-    std::mutex mutex_;
+    std::mutex mutex_;  ///< of take()
     Fd file_;
-    pid_t owner_ = 0;  ///< the process that took id_
-    std::uint32_t id_ = 0;
+    std::unique_ptr<std::uint32_t, Unmap> mine_;  ///< the id; 0: this process has none yet
 };
 
 }  // namespace xdemux
