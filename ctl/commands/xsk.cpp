@@ -29,6 +29,7 @@ struct XskArguments {
     std::string fd;
     std::string pid;
     std::string fallback;
+    bool force = false;
     bool dry_run = false;
 };
 
@@ -73,6 +74,7 @@ Status run_unregister(const XskArguments& arguments, Session& session) {
     XskSelection selection;
     selection.name = arguments.name;
     selection.dev = arguments.dev;
+    selection.in_use_too = arguments.force;
     selection.dry_run = arguments.dry_run;
     if (!arguments.queue.empty()) {
         const auto queue = parse_number(arguments.queue, "--queue", 0, most_queue);
@@ -120,6 +122,7 @@ void add_changes(CLI::App* object, Commands& commands) {
     remove->add_option("NAME", taken->name, "of the application")->required();
     remove->add_option("--dev", taken->dev, "on this interface alone")->type_name("DEV");
     remove->add_option("--queue", taken->queue, "of this receive queue alone")->type_name("N");
+    remove->add_flag("--force", taken->force, "also where listeners, flows or groups name it: their packets fall back");
     add_dry_run(remove, taken->dry_run);
     commands.add(remove, [taken](Session& session) { return run_unregister(*taken, session); });
 }

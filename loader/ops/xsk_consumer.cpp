@@ -24,7 +24,7 @@ class XskConsumer::Impl {
         if (!instance) return fail(instance.error());
         XskRegistration registration{name_, std::string(dev), queue, fd, ::getpid(), options_.fallback};
         if (auto registered = register_xsk(*instance, registration); !registered) return registered;
-        served_.push_back({name_, std::string(dev), device->ifindex, queue, false, ::getpid()});
+        served_.push_back({name_, std::string(dev), device->ifindex, queue, ::getpid(), true});
         return {};
     }
 

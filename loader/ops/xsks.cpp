@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -181,6 +182,16 @@ Error nothing_registered(const XskSelection& selection) {
             fmt::format("no AF_XDP socket is registered as \"{}\"{}; see xdemux xsk list", selection.name, where)};
 }
 
+Status check_unused(const Instance& instance, std::uint32_t number, const std::string& name) {
+    const auto users = users_of(instance, number);
+    if (!users) return fail(users.error());
+    if (users->empty()) return {};
+    return fail(ErrorKind::in_use,
+                fmt::format("cannot unregister \"{}\": in use by {}; delete that first, or use --force: its packets "
+                            "fall back then",
+                            name, fmt::join(*users, ", ")));
+}
+
 }  // namespace
 
 Status check_xsk_name(std::string_view name) {
@@ -254,6 +265,9 @@ Result<std::size_t> unregister_xsk(Instance& instance, const XskSelection& selec
     if (!rows) return fail(rows.error());
     const auto selected = select_rows(*rows, {*number, ifindex, selection.queue, selection.pid});
     if (selected.empty()) return fail(nothing_registered(selection));
+    if (!selection.in_use_too && selected.size() == select_rows(*rows, {*number}).size()) {
+        if (auto free = check_unused(instance, *number, selection.name); !free) return fail(free.error());
+    }
     if (selection.dry_run) return selected.size();
     if (auto erased = erase_rows(instance, selected); !erased) return fail(erased.error());
     wait_for_packets_under_way();

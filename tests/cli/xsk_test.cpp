@@ -59,9 +59,12 @@ TEST_F(Xsks, ARegisteredSocketIsListedWithWhatCameToIt) {
     EXPECT_EQ(expect_json("explain udp 192.0.2.2:9 192.0.2.1:53 --queue 0", "explain")["action"], "steer");
     expect_refused("explain udp 192.0.2.2:9 192.0.2.1:53 --queue 1", 2, "xd0 has no receive queue 1; its last is 0");
 
-    expect_quiet("xsk unregister dns --dev xd0 --queue 0 --dry-run");
+    expect_refused("xsk unregister dns", 4,
+                   "cannot unregister \"dns\": in use by listener udp \\[::\\]:53; delete that first, or use --force: "
+                   "its packets fall back then");
+    expect_quiet("xsk unregister dns --dev xd0 --queue 0 --force --dry-run");
     EXPECT_EQ(expect_json("xsk list", "xsks"), xsks);
-    expect_quiet("xsk unregister dns --dev xd0 --queue 0");
+    expect_quiet("xsk unregister dns --dev xd0 --queue 0 --force");
     EXPECT_EQ(expect_json("xsk list", "xsks"), waiting);
     expect_quiet("listener del udp *:53");
     EXPECT_EQ(expect_json("xsk list", "xsks"), Json::array());

@@ -47,12 +47,14 @@ struct XskSelection {
     std::string dev{};                       ///< empty: of every interface
     std::optional<std::uint32_t> ifindex{};  ///< the interface once its name was looked up, which may change
     std::optional<std::uint32_t> queue{};    ///< none: every queue
+    std::optional<pid_t> pid{};              ///< none: whoever registered it
+    bool in_use_too = false;                 ///< its last queues too, though listeners, flows or groups name it
     bool dry_run = false;
-    std::optional<pid_t> pid{};  ///< none: whoever registered it
 };
 
 /// When it returns no more packets come to those sockets; what is in their rings stays there. Listeners that name the
-/// target fall back. How many queues. The instance must be writable(). ErrorKind::not_found where there are none.
+/// target fall back. How many queues. The instance must be writable(). Errors: `not_found` where there are none,
+/// `in_use` naming who does.
 Result<std::size_t> unregister_xsk(Instance& instance, const XskSelection& selection);
 
 /// Clears what is left of sockets that are closed. The instance must be writable(); Instance::open_for_change() has
