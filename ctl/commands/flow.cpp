@@ -58,7 +58,7 @@ Status run_change(const FlowArguments& arguments, BatchVerb verb, Session& sessi
     auto instance = verb == BatchVerb::add ? session.open_or_create() : session.open_for_change();
     if (!instance) return fail(instance.error());
     ProgressBar bar(verb == BatchVerb::add ? "adding flows" : "deleting flows");
-    FlowOptions options{lines->source, arguments.dry_run, {}, safeguard_unless(arguments.force)};
+    FlowOptions options{lines->source, arguments.dry_run, {}, safeguard_unless(arguments.force), arguments.force};
     if (!lines->source.empty()) options.progress = [&](std::size_t done, std::size_t total) { bar.show(done, total); };
     return verb == BatchVerb::add ? add_flows(*instance, lines->lines, options)
                                   : delete_flows(*instance, lines->lines, options);
@@ -103,6 +103,7 @@ Status run_list(const FilterArguments& arguments, Session& session) {
 }
 
 struct FlushArguments {
+    bool leases = false;
     bool dry_run = false;
     bool force = false;
 };
@@ -110,9 +111,12 @@ struct FlushArguments {
 Status run_flush(const FlushArguments& arguments, Session& session) {
     auto instance = session.open_for_change();
     if (!instance) return fail(instance.error());
-    const auto flushed = flush_flows(*instance, arguments.dry_run, safeguard_unless(arguments.force));
+    const FlowOptions options{{}, arguments.dry_run, {}, safeguard_unless(arguments.force), arguments.leases};
+    const auto flushed = flush_flows(*instance, options);
     if (!flushed) return fail(flushed.error());
-    tell(fmt::format("flows {}: {}", arguments.dry_run ? "that would be deleted" : "deleted", *flushed));
+    tell(fmt::format("flows {}: {}", arguments.dry_run ? "that would be deleted" : "deleted", flushed->erased));
+    if (flushed->leases_kept != 0)
+        tell(fmt::format("leases kept: {}; use --leases to delete them too", flushed->leases_kept));
     return {};
 }
 
@@ -193,7 +197,8 @@ void add_flow_commands(CLI::App& root, Commands& commands) {
     commands.add(list, [filter](Session& session) { return run_list(*filter, session); });
 
     auto arguments = std::make_shared<FlushArguments>();
-    CLI::App* flush = object->add_subcommand("flush", "delete every flow");
+    CLI::App* flush = object->add_subcommand("flush", "delete every flow but leases");
+    flush->add_flag("--leases", arguments->leases, "leases too, which nobody tells their owners");
     add_dry_run(flush, arguments->dry_run);
     add_force(flush, arguments->force);
     commands.add(flush, [arguments](Session& session) { return run_flush(*arguments, session); });

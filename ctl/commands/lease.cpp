@@ -19,7 +19,7 @@ namespace xdemux {
 namespace {
 
 constexpr std::uint64_t most_ports = 65'535;
-constexpr std::uint64_t a_day = 86'400;
+constexpr auto longest = static_cast<std::uint64_t>(LeaseTimes::longest.count());
 
 struct LeaseArguments {
     std::string proto;
@@ -41,7 +41,7 @@ struct LeaseArguments {
 };
 
 Result<std::chrono::seconds> seconds_of(const std::string& text, const char* option) {
-    const auto number = parse_number(text, option, 0, a_day);
+    const auto number = parse_number(text, option, 0, longest);
     if (!number) return fail(number.error());
     return std::chrono::seconds(*number);
 }

@@ -14,6 +14,8 @@
 #include <xdemux/ops/flows.h>
 #include <xdemux/ops/targets.h>
 
+#include "lease_holders.h"
+
 namespace xdemux {
 namespace {
 
@@ -116,24 +118,38 @@ void put_back(const Tables& tables, const ErasedFlows& erased) {
     }
 }
 
-Status check_present(const Tables& tables, std::span<const FlowLine> flows, const std::string& source) {
+/// Whether it is there and may be deleted.
+Status check_deletable(const Instance& instance, const FlowKey& key, bool leases) {
+    const auto found = instance.tables().flows.find(encode(key));
+    if (!found) return fail(found.error());
+    if (!*found) return fail(missing(key));
+    if (leases || !is_lease(**found)) return {};
+    return fail(leased(instance, fmt::format("cannot delete flow {}", key.to_string()), **found));
+}
+
+Status check_all_deletable(const Instance& instance, std::span<const FlowLine> flows, const FlowOptions& options) {
     std::set<FlowKey> seen;
-    BatchErrors errors(source);
+    BatchErrors errors(options.source);
     for (const auto& flow : flows) {
-        const auto found = tables.flows.find(encode(flow.key));
-        if (!found) return fail(found.error());
-        if (*found && seen.insert(flow.key).second) continue;
-        if (flow.line == 0) return fail(missing(flow.key));
-        errors.add(flow.line, missing(flow.key));
+        const bool again = !seen.insert(flow.key).second;
+        const Status deletable =
+            again ? Status(fail(missing(flow.key))) : check_deletable(instance, flow.key, options.leases);
+        if (deletable) continue;
+        if (flow.line == 0) return deletable;
+        errors.add(flow.line, deletable.error());
     }
     return errors.empty() ? Status() : Status(fail(errors.error()));
 }
 
-Status erase_one(const Tables& tables, const FlowLine& flow, ErasedFlows& erased, const std::string& source) {
+Status erase_one(const Instance& instance, const FlowLine& flow, ErasedFlows& erased, const FlowOptions& options) {
     FlowTable::Item item{encode(flow.key), {}};
-    const auto gone = tables.flows.erase(item.key, {}, &item.facts);
+    const auto may_go = [&](const FlowFacts& facts) { return options.leases || !is_lease(facts); };
+    const auto gone = instance.tables().flows.erase(item.key, may_go, &item.facts);
     if (!gone) return fail(gone.error());
-    if (!*gone) return fail(located(flow, missing(flow.key), source));
+    if (!*gone) {
+        const auto why = check_deletable(instance, flow.key, options.leases);
+        return fail(located(flow, why ? missing(flow.key) : why.error(), options.source));
+    }
     erased.push_back(item);
     return {};
 }
@@ -256,16 +272,15 @@ Status add_flow(Instance& instance, const FlowKey& key, const Target& target, bo
 }
 
 Status delete_flows(Instance& instance, std::span<const FlowLine> flows, const FlowOptions& options) {
-    const Tables& tables = instance.tables();
-    if (auto there = check_present(tables, flows, options.source); !there) return there;
+    if (auto deletable = check_all_deletable(instance, flows, options); !deletable) return deletable;
     const auto take_from = [](OperatorFlows& after, const FlowLine& flow) { after.erase(flow.key); };
     if (auto safe = guard_flows(instance, options.safeguard, flows, take_from); !safe) return safe;
     if (options.dry_run) return {};
     ErasedFlows erased;
     erased.reserve(flows.size());
     for (const auto& flow : flows) {
-        if (auto done = erase_one(tables, flow, erased, options.source); !done) {
-            put_back(tables, erased);
+        if (auto done = erase_one(instance, flow, erased, options); !done) {
+            put_back(instance.tables(), erased);
             return done;
         }
         report(options, erased.size(), flows.size());
@@ -281,9 +296,21 @@ Status delete_flow(Instance& instance, const FlowKey& key, bool dry_run) {
     return delete_flows(instance, {&flow, 1}, options);
 }
 
-Result<std::size_t> flush_flows(Instance& instance, bool dry_run, const std::optional<Safeguard>& safeguard) {
-    const auto each = [](const contract::flow_key&, const FlowFacts&) { return true; };
-    return erase_where(instance, each, dry_run, safeguard);
+Result<FlushedFlows> flush_flows(Instance& instance, const FlowOptions& options) {
+    FlushedFlows flushed;
+    const auto may_go = [&](const contract::flow_key&, const FlowFacts& facts) {
+        return options.leases || !is_lease(facts);
+    };
+    const auto erased = erase_where(instance, may_go, options.dry_run, options.safeguard);
+    if (!erased) return fail(erased.error());
+    flushed.erased = *erased;
+    if (options.leases) return flushed;
+    const auto walked = instance.tables().flows.for_each([&](const FlowTable::Found& flow) {
+        flushed.leases_kept += is_lease(flow.facts) ? 1 : 0;
+        return true;
+    });
+    if (!walked) return fail(walked.error());
+    return flushed;
 }
 
 Result<std::size_t> expire_flows(Instance& instance, const IdleLimits& limits, bool dry_run,

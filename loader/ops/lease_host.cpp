@@ -9,16 +9,11 @@
 #include <xdemux/ops/lease_host.h>
 #include <xdemux/ops/listeners.h>
 
+#include "lease_holders.h"
 #include "lease_register_file.h"
 
 namespace xdemux {
 namespace {
-
-bool hears(const Listener& listener, Proto proto, const Address& local) {
-    if (listener.proto != proto) return false;
-    if (listener.scope() == Scope::dual) return true;
-    return listener.local.prefix.contains(local);
-}
 
 bool holds(const HostSocket& socket, Proto proto, const Address& local) {
     if (socket.proto != proto || socket.local_port == 0) return false;
@@ -42,10 +37,8 @@ class RealHost : public LeaseHost {
         const auto listeners = read_listeners(*instance_);
         if (!listeners) return fail(listeners.error());
         PortSet ports;
-        for (const auto& [id, listener] : listeners->listeners()) {
-            // One on all ports was not meant for any of them, and a flow comes before it.
-            if (!listener.local.ports.is_all() && hears(listener, proto, local)) ports.add(listener.local.ports);
-        }
+        for (const auto& [id, listener] : listeners->listeners())
+            if (holds_ports(listener, proto, local)) ports.add(listener.local.ports);
         if (auto added = add_sockets(proto, local, ports); !added) return fail(added.error());
         return ports;
     }

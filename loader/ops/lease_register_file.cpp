@@ -11,7 +11,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <xdemux/base/fd.h>
 #include <xdemux/kernel/lock.h>
 
 #include "whole_file.h"
@@ -59,20 +58,27 @@ Result<LeaseRegisterFile> LeaseRegisterFile::open(std::string_view instance, std
     const Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file.valid()) return fail_system(errno, what);
     if (::ftruncate(file.get(), sizeof(std::uint64_t)) != 0) return fail_system(errno, what);
+    auto generation = map(file, what);
+    if (!generation) return fail(generation.error());
+    return LeaseRegisterFile(std::string(instance), table, std::move(*generation));
+}
+
+Result<LeaseRegisterFile::Generation> LeaseRegisterFile::map(const Fd& file, const std::string& what) {
     void* const memory = ::mmap(nullptr, sizeof(std::uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
     if (memory == MAP_FAILED) return fail_system(errno, what);
-    return LeaseRegisterFile(std::string(instance), table,
-                             Generation(static_cast<std::atomic<std::uint64_t>*>(memory)));
+    return Generation(static_cast<std::atomic<std::uint64_t>*>(memory));
+}
+
+// Where there is no such file, nobody has leased.
+void LeaseRegisterFile::note_change(std::string_view instance) {
+    const std::string path = path_of(instance, "leases.generation");
+    const Fd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (!file.valid()) return;
+    if (const auto generation = map(file, path)) (*generation)->fetch_add(1, std::memory_order_seq_cst);
 }
 
 Result<LeaseRegister> LeaseRegisterFile::read() const {
-    auto owners = read_register(path());
-    if (!owners || owners->table == table_) return owners;
-    // Of a table that is no more: its ports may still be kept from the kernel.
-    LeaseRegister empty;
-    empty.table = table_;
-    empty.reserved = owners->reserved;
-    return empty;
+    return read_lease_register(instance_, table_);
 }
 
 Status LeaseRegisterFile::change(
@@ -92,6 +98,16 @@ Status LeaseRegisterFile::change(
     }
     generation_->fetch_add(1, std::memory_order_seq_cst);
     return {};
+}
+
+Result<LeaseRegister> read_lease_register(std::string_view instance, std::uint64_t table) {
+    auto owners = read_register(path_of(instance, "leases"));
+    if (!owners || owners->table == table) return owners;
+    // Of a table that is no more: its ports may still be kept from the kernel.
+    LeaseRegister empty;
+    empty.table = table;
+    empty.reserved = owners->reserved;
+    return empty;
 }
 
 LeaseRegister remove_lease_register(std::string_view instance) {

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include <xdemux/base/error.h>
+#include <xdemux/base/fd.h>
 #include <xdemux/policy/lease_owner.h>
 
 namespace xdemux {
@@ -22,6 +23,8 @@ class LeaseRegisterFile {
   public:
     /// `table` identifies the flow table that the owners' numbers stand in. Errors as open(2)'s.
     static Result<LeaseRegisterFile> open(std::string_view instance, std::uint64_t table);
+    /// Something has changed beside it that allocators look at when they see another number: the listeners.
+    static void note_change(std::string_view instance);
 
     /// An empty one where there is none, or it is of another table.
     [[nodiscard]] Result<LeaseRegister> read() const;
@@ -36,6 +39,7 @@ class LeaseRegisterFile {
         void operator()(std::atomic<std::uint64_t>* number) const;
     };
     using Generation = std::unique_ptr<std::atomic<std::uint64_t>, Unmap>;
+    static Result<Generation> map(const Fd& file, const std::string& what);
     LeaseRegisterFile(std::string instance, std::uint64_t table, Generation generation)
         : instance_(std::move(instance)), table_(table), generation_(std::move(generation)) {}
     [[nodiscard]] std::string path() const;
@@ -44,6 +48,9 @@ class LeaseRegisterFile {
     std::uint64_t table_;
     Generation generation_;
 };
+
+/// As LeaseRegisterFile::read(), for those who change nothing.
+Result<LeaseRegister> read_lease_register(std::string_view instance, std::uint64_t table);
 
 /// Removes the register and returns what stood in it, whatever the table.
 LeaseRegister remove_lease_register(std::string_view instance);

@@ -17,6 +17,8 @@
 #include <xdemux/policy/listener_tables.h>
 
 #include "guard_maps.h"
+#include "lease_holders.h"
+#include "lease_register_file.h"
 #include "listener_maps.h"
 #include "shared_endpoints.h"
 
@@ -275,6 +277,18 @@ Status guard_listeners(const Instance& instance, const ListenerSet& wanted, cons
     return check_operators(*before, after, operator_paths(*options.safeguard));
 }
 
+/// Who leases claims a port and looks after that whether the number has changed; here it changes first. So of the two
+/// one sees the other, and gives way.
+Status settle_with_leases(Instance& instance, const ListenerPlan& plan) {
+    if (plan.added.empty()) return {};
+    LeaseRegisterFile::note_change(instance.name());
+    auto free = check_leased_ports(instance, plan.added);
+    if (free) return {};
+    const ListenerPlan back{plan.to, plan.from, plan.removed, plan.added, plan.targets, plan.back, plan.forward};
+    [[maybe_unused]] const Status best_effort = run_plan(instance, back);
+    return free;
+}
+
 }  // namespace
 
 // Without the lock a change may run between two looks: then look again.
@@ -317,6 +331,7 @@ Status change_listeners(Instance& instance, std::span<const ListenerChange> chan
     ListenerPlan plan = make_plan(*from, *to);
     if (auto possible = check_plan(instance, *from, plan); !possible) return possible;
     if (auto safe = guard_listeners(instance, *to, options); !safe) return safe;
+    if (auto free = check_leased_ports(instance, plan.added); !free) return free;
     if (options.dry_run) return {};
 
     const auto old_names = named_prefixes(*from);
@@ -326,6 +341,7 @@ Status change_listeners(Instance& instance, std::span<const ListenerChange> chan
     if (auto fresh = refresh_locals(instance, names); !fresh) return fresh;
     Status done = number_targets(instance, plan);
     if (done) done = run_plan(instance, plan);
+    if (done) done = settle_with_leases(instance, plan);
     if (done) instance.keep();
     // What no listener names any more is taken out now, else by the next command.
     [[maybe_unused]] const Status refreshed = refresh_locals(instance, done ? new_names : old_names);

@@ -42,6 +42,22 @@ Result<SocketAddress> decode(const sockaddr* address) {
     return fail(ErrorKind::usage, "an address is neither AF_INET nor AF_INET6");
 }
 
+/// What a call is about.
+struct Ends {
+    Proto proto;
+    SocketAddress local, remote;
+};
+
+Result<Ends> decode(int protocol, const sockaddr* local, const sockaddr* remote) {
+    const auto proto = proto_of(protocol);
+    if (!proto) return fail(proto.error());
+    const auto from = decode(local);
+    if (!from) return fail(from.error());
+    const auto to = decode(remote);
+    if (!to) return fail(to.error());
+    return Ends{*proto, *from, *to};
+}
+
 void set_port(sockaddr* address, std::uint16_t port) {
     const std::uint16_t wire = htons(port);
     const std::size_t offset =
@@ -94,13 +110,9 @@ void xdemux_ports_close(xdemux_ports* ports) {
 int xdemux_ports_lease(xdemux_ports* ports, int protocol, sockaddr* local, const sockaddr* remote, char* message,
                        size_t size) {
     return guarded({message, size}, [&]() -> Status {
-        const auto proto = proto_of(protocol);
-        if (!proto) return fail(proto.error());
-        const auto from = decode(local);
-        if (!from) return fail(from.error());
-        const auto to = decode(remote);
-        if (!to) return fail(to.error());
-        const auto leased = ports->allocator.lease(*proto, from->address, *to);
+        const auto ends = decode(protocol, local, remote);
+        if (!ends) return fail(ends.error());
+        const auto leased = ports->allocator.lease(ends->proto, ends->local.address, ends->remote);
         if (!leased) return fail(leased.error());
         set_port(local, leased->port);
         return {};
@@ -110,13 +122,9 @@ int xdemux_ports_lease(xdemux_ports* ports, int protocol, sockaddr* local, const
 int xdemux_ports_release(xdemux_ports* ports, int protocol, const sockaddr* local, const sockaddr* remote,
                          char* message, size_t size) {
     return guarded({message, size}, [&]() -> Status {
-        const auto proto = proto_of(protocol);
-        if (!proto) return fail(proto.error());
-        const auto from = decode(local);
-        if (!from) return fail(from.error());
-        const auto to = decode(remote);
-        if (!to) return fail(to.error());
-        return ports->allocator.release(*proto, *from, *to);
+        const auto ends = decode(protocol, local, remote);
+        if (!ends) return fail(ends.error());
+        return ports->allocator.release(ends->proto, ends->local, ends->remote);
     });
 }
 

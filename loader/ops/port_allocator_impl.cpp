@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <functional>
 #include <mutex>
 
 #include <fmt/format.h>
@@ -76,6 +77,7 @@ PortAllocator::Impl::Impl(std::shared_ptr<LeaseLedger> ledger, std::shared_ptr<L
 
 Status PortAllocator::Impl::enter() {
     if (auto right = check_owner_name(options_.owner); !right) return right;
+    if (auto right = check_times(options_.times); !right) return right;
     const auto kernel = host_->kernel_ports();
     if (!kernel) return fail(kernel.error());
     const auto range = options_.range ? Result<PortRange>(*options_.range) : default_range(kernel->range);
@@ -175,19 +177,25 @@ Result<bool> PortAllocator::Impl::claim(const FlowKey& key, bool reuse) {
 Result<std::optional<std::uint16_t>> PortAllocator::Impl::choose(const Source& source, const Wanted& wanted,
                                                                  bool reuse) {
     if (!source.pool) return std::optional<std::uint16_t>();
-    const auto choice = source.pool->allocate(wanted.remote, [&](std::uint16_t port) {
+    // A reference fits into a std::function, so that it asks for no memory.
+    const auto claims = [&](std::uint16_t port) {
         return claim({wanted.proto, {wanted.local, port}, wanted.remote}, reuse);
-    });
+    };
+    const auto choice = source.pool->allocate(wanted.remote, std::ref(claims));
     if (!choice) return fail(choice.error());
     return choice->port;
 }
 
-/// Whether no block of another has come over the port meanwhile; where one has, the claim is taken back.
+/// Whether no block of another, and no listener, has come over the port meanwhile; where one has, the claim is taken
+/// back.
 Result<bool> PortAllocator::Impl::stands(const Wanted& wanted, std::uint16_t port, std::uint64_t generation) {
     if (host_->generation() == generation) return true;
     const auto owners = host_->read();
     if (!owners) return fail(owners.error());
-    if (owners->block_at(wanted.proto, wanted.local, PortRange::one(port), 0) == nullptr) return true;
+    const auto taken = host_->taken(wanted.proto, wanted.local);
+    if (!taken) return fail(taken.error());
+    const PortRange here = PortRange::one(port);
+    if (owners->block_at(wanted.proto, wanted.local, here, 0) == nullptr && taken->count(here) == 0) return true;
     const auto mine = ledger_->find({wanted.proto, {wanted.local, port}, wanted.remote});
     if (!mine) return fail(mine.error());
     if (*mine) {

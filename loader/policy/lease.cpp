@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
 
 #include <xdemux/policy/lease.h>
 
@@ -25,6 +28,17 @@ std::string_view lease_state_name(LeaseState state) {
             break;
     }
     return "QUARANTINE";
+}
+
+Status check_times(const LeaseTimes& times) {
+    constexpr std::array<std::string_view, 4> names = {"TIME_WAIT of TCP", "TIME_WAIT of UDP", "quarantine", "ttl"};
+    const std::array all = {times.time_wait_tcp, times.time_wait_udp, times.quarantine, times.ttl};
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (all[i] >= std::chrono::seconds(0) && all[i] <= LeaseTimes::longest) continue;
+        return fail(ErrorKind::usage,
+                    fmt::format("{} of {} s is outside 0-{} s", names[i], all[i].count(), LeaseTimes::longest.count()));
+    }
+    return {};
 }
 
 bool is_due(const Lease& lease, const LeaseTimes& times, std::optional<std::uint64_t> owner_gone_ns,

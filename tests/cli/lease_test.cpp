@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Leases as a user makes, sees and gives them back; and as packets and the kernel see them.
 #include <csignal>
+#include <string>
+#include <vector>
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -114,6 +116,45 @@ TEST_F(Leases, LeaveOutListenersAndSockets) {
     ASSERT_EQ(::listen(server.get(), 1), 0);
     EXPECT_EQ(lease("tcp 192.0.2.1 192.0.2.2:443 --range 62000-62002"), "192.0.2.1:62002");
     EXPECT_EQ(xdemux("ephemeral lease tcp 192.0.2.1 192.0.2.2:443 --range 62000-62002").code, 8);
+}
+
+TEST_F(Leases, AreKeptFromListenersThatComeLater) {
+    const std::string local = lease("tcp 192.0.2.1 192.0.2.2:443 --owner crawler --range 62000-62009");
+    const std::string block = lease("udp 192.0.2.1 --block 16 --owner nat --range 63000-63099");
+    const std::string port = local.substr(local.find(':') + 1);
+    for (const std::string& endpoint :
+         std::vector<std::string>{local, "0.0.0.0:" + port, "[::]:" + port, "192.0.2.0/24:61000-65535"})
+        expect_refused("listener add tcp " + endpoint, 4,
+                       fmt::format("cannot add listener tcp .*: tcp {} 192.0.2.2:443 is leased to \"crawler\"; "
+                                   "release it first",
+                                   local));
+    expect_refused("listener add udp " + block, 4,
+                   "cannot add listener udp .*: block .* is leased to \"nat\"; release it first");
+    expect_quiet("listener add udp " + local);
+    expect_quiet("listener add tcp 192.0.2.1:*");
+    expect_quiet("listener add tcp [2001:db8::1]:" + port);
+    expect_quiet(fmt::format("ephemeral release tcp {} 192.0.2.2:443 --owner crawler", local));
+    expect_quiet("listener add tcp " + local);
+}
+
+TEST_F(Leases, AreNotDeletedAsFlows) {
+    const std::string local = lease("tcp 192.0.2.1 192.0.2.2:443 --owner crawler");
+    expect_quiet("flow add udp 192.0.2.1:53 192.0.2.2:443");
+    const std::string words = fmt::format("flow del tcp {} 192.0.2.2:443", local);
+    expect_refused(words, 4,
+                   fmt::format("cannot delete flow tcp {} 192.0.2.2:443: it is leased to \"crawler\"; run xdemux "
+                               "ephemeral release, or use --force",
+                               local));
+    const Outcome flushed = xdemux("flow flush");
+    EXPECT_EQ(flushed.code, 0);
+    EXPECT_EQ(flushed.err, "flows deleted: 1\nleases kept: 1; use --leases to delete them too\n");
+    EXPECT_EQ(list().size(), 1U);
+    expect_quiet(words + " --force");
+    EXPECT_EQ(list().size(), 0U);
+    lease("tcp 192.0.2.1 192.0.2.2:443 --owner crawler");
+    EXPECT_EQ(xdemux("flow flush --leases --dry-run").err, "flows that would be deleted: 1\n");
+    EXPECT_EQ(xdemux("flow flush --leases").err, "flows deleted: 1\n");
+    EXPECT_EQ(list().size(), 0U);
 }
 
 TEST_F(Leases, RefuseBadInput) {

@@ -32,7 +32,9 @@ class MemoryLedger : public LeaseLedger {
         if (leases_.size() >= room) return fail(ErrorKind::full, "no room");
         LeaseFacts claimed = facts;
         claimed.touched_ns = now;
-        return leases_.emplace(key, claimed).second;
+        const bool done = leases_.emplace(key, claimed).second;
+        if (on_claim) on_claim(key);
+        return done;
     }
     Result<std::optional<Lease>> find(const FlowKey& key) override {
         const std::scoped_lock lock(mutex_);
@@ -83,6 +85,7 @@ class MemoryLedger : public LeaseLedger {
 
     std::uint64_t now = 1000 * second;
     std::size_t room = 1'000'000;
+    std::function<void(const FlowKey&)> on_claim;  ///< what happens just after one
 
   private:
     std::mutex mutex_;
@@ -111,6 +114,11 @@ class MemoryHost : public LeaseHost {
         return {};
     }
     std::uint64_t generation() override { return generation_; }
+    /// A listener is added, as the tools do it.
+    void listen(std::uint16_t port) {
+        held.add(PortRange::one(port));
+        ++generation_;
+    }
 
     PortSet held;
     EphemeralSettings kernel{{32768, 60999}, {}};
@@ -240,6 +248,25 @@ TEST_F(Allocator, LeavesOutListenersSocketsAndReservedPorts) {
     EXPECT_EQ(given, (std::set<std::uint16_t>{62006, 62007, 62008, 62009}));
 }
 
+TEST_F(Allocator, GivesWayToAListenerThatComesWhileItLeases) {
+    auto ports = open();
+    std::set<std::uint16_t> listened;
+    ledger_->on_claim = [&](const FlowKey& claimed) {
+        if (listened.size() == 2) return;
+        listened.insert(claimed.local.port);
+        host_->listen(claimed.local.port);
+    };
+    const auto leased = ports.lease(Proto::tcp, local, remote());
+    ASSERT_TRUE(leased) << leased.error().message();
+    EXPECT_EQ(listened.size(), 2U);
+    EXPECT_FALSE(listened.contains(leased->port));
+    EXPECT_EQ(ledger_->size(), 1U) << "what gave way is given back";
+    std::set<std::uint16_t> given{leased->port};
+    while (const auto more = ports.lease(Proto::tcp, local, remote()))
+        given.insert(more->port);
+    EXPECT_EQ(given.size(), 8U);
+}
+
 TEST_F(Allocator, KeepsItsRangeFromTheKernelAsLongAsThereAreOwners) {
     host_->kernel.reserved = PortSet::parse("40000,50000").value();
     {
@@ -274,6 +301,13 @@ TEST_F(Allocator, RefusesBadInput) {
     options.owner = "a b";
     EXPECT_EQ(PortAllocator::open(ledger_, host_, options).error().message(),
               "owner name \"a b\" is not 1 to 31 characters of A-Z a-z 0-9 . _ -");
+    options = {};
+    options.times.ttl = std::chrono::seconds(86'401);
+    EXPECT_EQ(PortAllocator::open(ledger_, host_, options).error().message(), "ttl of 86401 s is outside 0-86400 s");
+    options.times.ttl = LeaseTimes::longest;
+    EXPECT_TRUE(PortAllocator::open(ledger_, host_, options));
+    options.times.quarantine = std::chrono::seconds(-1);
+    EXPECT_EQ(PortAllocator::open(ledger_, host_, options).error().kind(), ErrorKind::usage);
     ledger_->room = 0;
     EXPECT_EQ(failure(ports.lease(Proto::tcp, local, remote())), "no room");
 }

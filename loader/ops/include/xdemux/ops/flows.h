@@ -26,6 +26,7 @@ struct FlowOptions {
     bool dry_run = false;                  ///< everything is checked, nothing changed
     FlowProgress progress{};               ///< called every some thousand, and at the end
     std::optional<Safeguard> safeguard{};  ///< none: whatever it cuts off
+    bool leases = false;                   ///< deletes leases too, which are their owners' else
 };
 
 /// Inserts all or none; lines of 0 are left out of the messages. Errors: `in_use` (there already, or twice in the
@@ -34,13 +35,16 @@ struct FlowOptions {
 Status add_flows(Instance& instance, std::span<const FlowLine> flows, const FlowOptions& options = {});
 Status add_flow(Instance& instance, const FlowKey& key, const Target& target, bool dry_run = false);
 
-/// Erases all or none. Errors: `not_found`, `refused` (the safeguard).
+/// Erases all or none. Errors: `not_found`, `in_use` (a lease), `refused` (the safeguard).
 Status delete_flows(Instance& instance, std::span<const FlowLine> flows, const FlowOptions& options = {});
 Status delete_flow(Instance& instance, const FlowKey& key, bool dry_run = false);
 
-/// Erases every flow and returns how many there were. ErrorKind::refused (the safeguard).
-Result<std::size_t> flush_flows(Instance& instance, bool dry_run = false,
-                                const std::optional<Safeguard>& safeguard = {});
+struct FlushedFlows {
+    std::size_t erased = 0;
+    std::size_t leases_kept = 0;
+};
+/// Erases every flow, leases only where the options say so. ErrorKind::refused (the safeguard).
+Result<FlushedFlows> flush_flows(Instance& instance, const FlowOptions& options = {});
 
 /// How long flows may be idle; zero: for ever.
 struct IdleLimits {

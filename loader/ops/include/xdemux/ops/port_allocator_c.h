@@ -24,7 +24,7 @@ struct xdemux_ports_options {
     uint16_t range_first;  /* 0: the ports above the kernel's own range */
     uint16_t range_last;   /* inclusive */
     uint32_t quota;        /* most ports at once; 0: no limit */
-    uint32_t ttl_seconds;  /* a lease ends after so long without a packet; 0: never */
+    uint32_t ttl_seconds;  /* a lease ends after so long without a packet, a day at most; 0: never */
     int reuse_time_wait;   /* not 0: when nothing else is left (RFC 6191) */
 };
 

@@ -39,6 +39,8 @@ struct Lease {
 
 /// How long each step takes.
 struct LeaseTimes {
+    static constexpr std::chrono::seconds longest{86'400};  ///< a day
+
     std::chrono::seconds time_wait_tcp{60};
     std::chrono::seconds time_wait_udp{0};  ///< UDP has no such state
     std::chrono::seconds quarantine{60};
@@ -46,6 +48,9 @@ struct LeaseTimes {
 
     friend constexpr bool operator==(const LeaseTimes&, const LeaseTimes&) = default;
 };
+
+/// ErrorKind::usage where one is below zero or above LeaseTimes::longest.
+Status check_times(const LeaseTimes& times);
 
 /// Whether a lease is due to be free. `owner_gone_ns`: since when its owner is known to be gone; none: it lives.
 bool is_due(const Lease& lease, const LeaseTimes& times, std::optional<std::uint64_t> owner_gone_ns,
