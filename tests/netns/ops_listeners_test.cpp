@@ -160,7 +160,8 @@ TEST_F(OpsListeners, a_change_that_was_not_committed_is_undone) {
         auto old = tables.listeners.find(1).value().value();
         old.state = contract::LISTENER_REMOVING;
         ASSERT_TRUE(tables.listeners.put(1, old));
-        ASSERT_TRUE(tables.listeners.put(2, encode(listener("0.0.0.0:90").listener, contract::TARGET_PASS, contract::LISTENER_ADDING)));
+        ASSERT_TRUE(tables.listeners.put(
+            2, encode(listener("0.0.0.0:90").listener, contract::TARGET_PASS, contract::LISTENER_ADDING)));
         Slot slot;
         slot.wildcard[0] = {2, TargetKind::pass};
         tables.port_slots[90] = encode(slot);
@@ -181,7 +182,8 @@ TEST_F(OpsListeners, a_change_that_was_committed_is_completed) {
         auto old = tables.listeners.find(1).value().value();
         old.state = contract::LISTENER_REMOVING;
         ASSERT_TRUE(tables.listeners.put(1, old));
-        ASSERT_TRUE(tables.listeners.put(2, encode(listener("0.0.0.0:90").listener, contract::TARGET_PASS, contract::LISTENER_ADDING)));
+        ASSERT_TRUE(tables.listeners.put(
+            2, encode(listener("0.0.0.0:90").listener, contract::TARGET_PASS, contract::LISTENER_ADDING)));
         ASSERT_TRUE(tables.journal.put(0, {contract::JOURNAL_COMMITTED}));
     }
     ASSERT_TRUE(Instance::open_for_change(name_));
