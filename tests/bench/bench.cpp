@@ -53,11 +53,11 @@ Pair time_pair(Timer& timer, int program, const Row& row, std::uint32_t repeats,
     return pair;
 }
 
-std::vector<Line> run_scenario(Timer& timer, const Scenario& scenario, const Effort& effort,
+std::vector<Line> run_scenario(Timer& timer, const Scenario& scenario, const Crowd& crowd, const Effort& effort,
                                const std::function<void(std::string_view)>& step) {
     test::Testbed::get().set_forwarding(scenario.forwards);
     Subject subject(scenario.settings, scenario.flow_capacity);
-    Yardsticks yardsticks(static_cast<std::uint32_t>(scenario.hashed.size()));
+    Yardsticks yardsticks(static_cast<std::uint32_t>(scenario.hashed.size()), subject, crowd.each());
     if (!scenario.hashed.empty()) yardsticks.add_flows(scenario.hashed);
     const auto program_of = [&](const Row& row) {
         return row.yardstick == Yardstick::none ? subject.fd() : yardsticks.fd(row.yardstick);
@@ -101,8 +101,8 @@ std::vector<Line> run(Timer& timer, const std::vector<Scenario>& scenarios, cons
             crowd.reset();
             crowd.emplace(scenario.crowd);
         }
-        for (Line& line :
-             run_scenario(timer, scenario, effort, [&](std::string_view what) { progress(what, done++, steps); }))
+        for (Line& line : run_scenario(timer, scenario, *crowd, effort,
+                                       [&](std::string_view what) { progress(what, done++, steps); }))
             lines.push_back(std::move(line));
     }
     return lines;

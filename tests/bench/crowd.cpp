@@ -17,25 +17,28 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "crowd_addresses.h"
+
 namespace xdemux::bench {
 namespace {
 
 constexpr rlim_t other_files = 200;  // that a process has open besides, with room
-constexpr std::uint32_t loopback_net = 127U << 24;
-constexpr std::uint32_t per_address = 8192;
-constexpr std::uint16_t first_port = 10000;
 
 [[noreturn]] void fail(const std::string& what) {
     throw std::runtime_error(what + ": " + std::strerror(errno));
 }
 
+sockaddr_in at(std::uint32_t address, std::uint32_t port) {
+    sockaddr_in made{};
+    made.sin_family = AF_INET;
+    made.sin_addr.s_addr = htonl(address);
+    made.sin_port = htons(static_cast<std::uint16_t>(port));
+    return made;
+}
+
 // Of the loopback network, a port each.
 sockaddr_in address_of(std::uint32_t index) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(loopback_net + 2 + index / per_address);
-    address.sin_port = htons(static_cast<std::uint16_t>(first_port + index % per_address));
-    return address;
+    return at(CROWD_NET + 2 + index / CROWD_PER_ADDRESS, CROWD_FIRST_PORT + index % CROWD_PER_ADDRESS);
 }
 
 const sockaddr* generic(const sockaddr_in& address) {
@@ -56,15 +59,12 @@ void reset_on_close(const Fd& socket) {
 }
 
 // The sockets [first, last) of each protocol; a pair of TCP sockets has the first one's address and the listener's.
-std::vector<Fd> open_sockets(std::uint32_t first, std::uint32_t last) {
+std::vector<Fd> open_sockets(std::uint32_t first, std::uint32_t last, std::uint32_t each) {
     std::vector<Fd> sockets;
     Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in server{};
-    server.sin_family = AF_INET;
-    server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof(server);
-    if (!listener.valid() || ::bind(listener.get(), generic(server), length) != 0 || ::listen(listener.get(), 1) != 0 ||
-        ::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&server), &length) != 0)
+    const sockaddr_in server = at(CROWD_SERVERS + first / each, CROWD_SERVER_PORT);
+    if (!listener.valid() || ::bind(listener.get(), generic(server), sizeof(server)) != 0 ||
+        ::listen(listener.get(), 1) != 0)
         fail("cannot listen on loopback");
     for (std::uint32_t index = first; index < last; index++) {
         sockets.push_back(bound(SOCK_DGRAM, index));
@@ -80,11 +80,11 @@ std::vector<Fd> open_sockets(std::uint32_t first, std::uint32_t last) {
 }
 
 // In the child: holds the sockets until it is killed; what stopped it goes to the pipe, or one zero byte.
-[[noreturn]] void hold(std::uint32_t first, std::uint32_t last, const Fd& tell) {
+[[noreturn]] void hold(std::uint32_t first, std::uint32_t last, std::uint32_t each, const Fd& tell) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     std::string word(1, '\0');
     try {
-        const auto sockets = open_sockets(first, last);
+        const auto sockets = open_sockets(first, last, each);
         if (::write(tell.get(), word.data(), word.size()) != 1) ::_exit(1);
         for (;;)
             ::pause();
@@ -109,10 +109,10 @@ rlim_t raise_file_limit() {
 Crowd::Crowd(std::uint32_t count) : count_(count) {
     if (count == 0) return;
     constexpr rlim_t most = 50'000;  // in one process: closing goes on side by side
-    const auto each = static_cast<std::uint32_t>(std::min(most, (raise_file_limit() - other_files) / 2)) & ~1U;
+    each_ = static_cast<std::uint32_t>(std::min(most, (raise_file_limit() - other_files) / 2)) & ~1U;
     try {
-        for (std::uint32_t first = 0; first < count; first += each)
-            add_holder(first, std::min(count, first + each));
+        for (std::uint32_t first = 0; first < count; first += each_)
+            add_holder(first, std::min(count, first + each_));
     } catch (...) {
         end();
         throw;
@@ -130,7 +130,7 @@ void Crowd::add_holder(std::uint32_t first, std::uint32_t last) {
     Fd tell(ends[1]);
     const pid_t pid = ::fork();
     if (pid < 0) fail("cannot start a process for sockets");
-    if (pid == 0) hold(first, last, tell);
+    if (pid == 0) hold(first, last, each_, tell);
     holders_.push_back(pid);
     tell = Fd();
     char said[200];

@@ -24,12 +24,15 @@ class Crowd {
     Crowd& operator=(const Crowd&) = delete;
 
     [[nodiscard]] std::uint32_t count() const { return count_; }
+    /// Of each protocol, that one process has at most.
+    [[nodiscard]] std::uint32_t each() const { return each_; }
 
   private:
     void add_holder(std::uint32_t first, std::uint32_t last);
     void end();
 
     std::uint32_t count_;
+    std::uint32_t each_ = 1;
     std::vector<pid_t> holders_;
 };
 

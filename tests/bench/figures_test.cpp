@@ -75,5 +75,24 @@ TEST(Flood, TellsPacketsASecondAndTheShareLeftToTheFlow) {
               R"("ns":5000.0,"over_baseline_ns":1000.0,"ratio":1.25,"goal":null,"met":null}])");
 }
 
+TEST(Drops, TellTheShareOfWhatAProgramThatOnlyDropsHandles) {
+    const std::vector<DropLine> lines = {{"near", figures_of({{80, 100}}), 0.8},
+                                         {"far", figures_of({{80, 100}}), 0.81}};
+    EXPECT_EQ(render_drops(lines),
+              "NAME        NS      MPPS   SHARE     GOAL  MET\n"
+              "near     100.0     10.00    0.80   >= 0.8  yes\n"
+              "far      100.0     10.00    0.80  >= 0.81   no\n");
+    const Line line = line_of(lines[0]);
+    ASSERT_TRUE(line.goal);
+    EXPECT_DOUBLE_EQ(*line.goal, 20);
+    EXPECT_EQ(line.met(), true);
+    EXPECT_EQ(line_of(lines[1]).met(), false);
+}
+
+TEST(Ratio, IsNoneWithoutABaseline) {
+    EXPECT_EQ(figures_of({{0, 60}}).ratio(), 0);
+    EXPECT_EQ((Line{"fill", figures_of({{0, 60}}), 100}).met(), true);
+}
+
 }  // namespace
 }  // namespace xdemux::bench

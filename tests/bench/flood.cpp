@@ -3,9 +3,11 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <numeric>
 #include <stdexcept>
 #include <thread>
 
@@ -153,7 +155,101 @@ void run_kind(const std::string& kind, const FloodPacket& packet, const std::vec
         lines.push_back({kind + " flood, " + receivers[i].name, figures_of(packets[i]), figures_of(flows[i])});
 }
 
+std::vector<std::uint16_t> flooded_ports() {
+    std::vector<std::uint16_t> ports(flood_ports);
+    std::iota(ports.begin(), ports.end(), flood_first_port);
+    return ports;
+}
+
+// A way to drop the flood.
+struct Dropper {
+    std::string name;
+    reason why;   // of its packets
+    double goal;  // share
+    std::function<void(Subject&)> fill;
+};
+
+std::vector<Dropper> droppers() {
+    return {
+        {"by a wildcard listener", REASON_LISTENER_WILDCARD, 0.88,
+         [](Subject& subject) {
+             for (const std::uint16_t port : flooded_ports())
+                 subject.add_wildcard({PROTO_UDP, port, 0, TARGET_DROP});
+         }},
+        {"as closed", REASON_CLOSED, 0.88, [](Subject&) {}},
+        {"by a flow each", REASON_FLOW, 0.81,
+         [](Subject& subject) {
+             for (const std::uint16_t port : flooded_ports())
+                 subject.add_flow(Subject::flow_key_of(PROTO_UDP, port, flood_remote_port, false), TARGET_DROP);
+         }},
+    };
+}
+
+// The distribution's filter for the same device, which drops all UDP, as long as it lives; or nothing.
+class XdpFilter {
+  public:
+    XdpFilter()
+        : loaded_(std::system("command -v xdp-filter > /dev/null && xdp-filter load xd0 --mode native "
+                              "--policy deny --features udp > /dev/null 2>&1") == 0) {}
+    ~XdpFilter() {
+        if (loaded_ && std::system("xdp-filter unload xd0 > /dev/null 2>&1") != 0) std::abort();
+    }
+    XdpFilter(const XdpFilter&) = delete;
+    XdpFilter& operator=(const XdpFilter&) = delete;
+    [[nodiscard]] bool loaded() const { return loaded_; }
+
+  private:
+    bool loaded_;
+};
+
+double time_drops(const Dropper& dropper, const Subject& subject, Sender& sender, const FloodEffort& effort) {
+    const Attached attached(static_cast<int>(test::Testbed::get().ifindex()), subject.fd());
+    const std::uint32_t received = received_by("xd0");
+    const auto dropped = subject.counted(dropper.why, VERDICT_DROP).packets;
+    const double ns = time_flood(sender, effort.flood);
+    const double frames = received_by("xd0") - received;
+    const auto counted = static_cast<double>(subject.counted(dropper.why, VERDICT_DROP).packets - dropped);
+    if (counted < frames * counted_at_least)
+        throw std::runtime_error(
+            fmt::format("of {} packets of the flood only {} were dropped {}", frames, counted, dropper.name));
+    return ns;
+}
+
 }  // namespace
+
+std::vector<DropLine> run_drops(const FloodEffort& effort, const std::function<void(std::string_view)>& progress) {
+    prepare_devices();
+    const Timer timer(test::Testbed::get().ifindex());
+    Sender sender(udp_flood_packet(), test::Testbed::get().other_ifindex());
+    const auto ways = droppers();
+    std::vector<std::unique_ptr<Subject>> subjects;
+    for (const Dropper& way : ways) {
+        subjects.push_back(std::make_unique<Subject>(enforce(VERDICT_DROP, false), 2 * flood_ports));
+        way.fill(*subjects.back());
+    }
+    std::vector<std::vector<Pair>> rounds(ways.size());
+    std::vector<Pair> filtered;
+    for (std::uint32_t round = 0; round < effort.rounds; round++) {
+        double baseline = 0;
+        {
+            progress("UDP flood, a program that only drops");
+            const Attached attached(static_cast<int>(test::Testbed::get().ifindex()), timer.baseline());
+            baseline = time_flood(sender, effort.flood);
+        }
+        for (std::size_t i = 0; i < ways.size(); i++) {
+            progress("UDP flood, dropped " + ways[i].name);
+            rounds[i].push_back({baseline, time_drops(ways[i], *subjects[i], sender, effort)});
+        }
+        progress("UDP flood, xdp-filter");
+        const XdpFilter filter;
+        if (filter.loaded()) filtered.push_back({baseline, time_flood(sender, effort.flood)});
+    }
+    std::vector<DropLine> lines;
+    for (std::size_t i = 0; i < ways.size(); i++)
+        lines.push_back({"UDP flood, dropped by xdemux " + ways[i].name, figures_of(rounds[i]), ways[i].goal});
+    if (!filtered.empty()) lines.push_back({"yardstick: dropped by xdp-filter, all UDP", figures_of(filtered), {}});
+    return lines;
+}
 
 std::vector<FloodLine> run_flood(const FloodEffort& effort, const std::function<void(std::string_view)>& progress) {
     prepare_devices();

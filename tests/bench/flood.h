@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,26 @@ struct FloodLine {
 /// Takes rounds * 7 * (flood + flow). Throws std::runtime_error, also where the program under test has not dropped
 /// what was sent.
 std::vector<FloodLine> run_flood(const FloodEffort& effort, const std::function<void(std::string_view)>& progress);
+
+/// What drops the packets of a UDP flood, beside a program that does nothing else.
+struct DropLine {
+    std::string name;
+    Figures packet;                ///< as FloodLine's
+    std::optional<double> goal{};  ///< least share of the packets of the program that only drops
+
+    [[nodiscard]] double share() const { return packet.baseline / packet.subject; }
+    [[nodiscard]] std::optional<bool> met() const {
+        return goal ? std::optional<bool>(share() >= *goal) : std::nullopt;
+    }
+};
+
+/// The program under test, which drops them by a wildcard listener, as closed, and by a flow each; and xdp-filter,
+/// where it is installed. Throws std::runtime_error.
+std::vector<DropLine> run_drops(const FloodEffort& effort, const std::function<void(std::string_view)>& progress);
+
+std::string render_drops(const std::vector<DropLine>& lines);
+/// For render_json(), the goal in ns over the baseline.
+Line line_of(const DropLine& line);
 
 /// Ends with a newline.
 std::string render_flood(const std::vector<FloodLine>& lines);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "fill.h"
 #include "flood.h"
 #include "host_sockets.h"
 #include "report.h"
@@ -31,6 +32,7 @@ constexpr int skipped = 77;   // SKIP_RETURN_CODE in CMakeLists.txt
 struct Options {
     Effort effort;
     FloodEffort flood_effort;
+    FillEffort fill_effort;
     bool json = false, verbose = false, quick = false, flood = false, flows = false;
 };
 
@@ -47,6 +49,7 @@ Options parse(CLI::App& app, int argc, char** argv) {
     app.parse(argc, argv);
     if (app.count("--rounds") != 0) options.flood_effort.rounds = options.effort.rounds;
     if (options.quick) {
+        options.fill_effort.rounds = 1;
         options.flood_effort = {1, std::chrono::milliseconds(100), std::chrono::seconds(1)};
         options.effort.repeats = quick_repeats;
         if (app.count("--rounds") == 0) options.effort.rounds = fewest_rounds;
@@ -73,13 +76,19 @@ void warn_of_load() {
                  load);
 }
 
+void show_step(std::string_view what) {
+    if (::isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r\033[K%.*s", static_cast<int>(what.size()), what.data());
+}
+
 std::string measure_flood(const Options& options) {
-    const auto lines = run_flood(options.flood_effort, [](std::string_view what) {
-        if (::isatty(STDERR_FILENO) != 0)
-            std::fprintf(stderr, "\r\033[K%.*s", static_cast<int>(what.size()), what.data());
-    });
+    const auto lines = run_flood(options.flood_effort, show_step);
+    const auto drops = run_drops(options.flood_effort, show_step);
     hide_progress();
-    return options.json ? render_json(lines_of(lines)) : render_flood(lines);
+    if (!options.json) return render_flood(lines) + '\n' + render_drops(drops);
+    auto plain = lines_of(lines);
+    for (const DropLine& line : drops)
+        plain.push_back(line_of(line));
+    return render_json(plain);
 }
 
 std::string measure(const Options& options) {
@@ -90,8 +99,12 @@ std::string measure(const Options& options) {
     if (options.flood) return measure_flood(options);
     const std::uint32_t ifindex = test::Testbed::get().ifindex();
     Timer timer(ifindex);
-    const std::vector<Line> lines =
+    std::vector<Line> lines =
         run(timer, options.flows ? flow_scenarios() : scenarios(ifindex), options.effort, show_progress);
+    if (options.flows) {
+        const auto filled = measure_fill(options.fill_effort, show_step);
+        lines.insert(lines.begin(), filled.begin(), filled.end());
+    }
     hide_progress();
     return options.json ? render_json(lines) : render_table(lines, options.verbose);
 }

@@ -194,10 +194,66 @@ Scenario flows(const std::string& name, std::uint32_t count, std::uint32_t capac
             {row + what, {packet}, REASON_UNDECIDED, VERDICT_PASS, {}, peers, Yardstick::hash_flows});
     };
     scenario.rows.push_back({"flow hit" + what, {packet}, REASON_FLOW, VERDICT_PASS, goals.hit, known});
+    if (!ipv6 && count > thousand_flows) {
+        const auto of_memory = [&](const char* row, Yardstick which) {
+            scenario.rows.push_back({row + what, {packet}, REASON_UNDECIDED, VERDICT_PASS, {}, known, which});
+        };
+        of_memory("yardstick: a random line of that table", Yardstick::one_line);
+        of_memory("yardstick: a random line, and an entry by it", Yardstick::two_lines);
+    }
     yardstick("yardstick: BPF hash map, hit", known);
     scenario.rows.push_back(
         {"flow miss" + what, {packet}, REASON_LISTENER_WILDCARD, VERDICT_PASS, goals.miss, strangers});
     yardstick("yardstick: BPF hash map, miss", strangers);
+    return scenario;
+}
+
+/// Packets of the five kinds, each of a flow, a thousand in all.
+Scenario flow_mix() {
+    struct Kind {
+        Packet (*packet)(std::uint16_t, std::uint16_t);
+        contract::proto proto;
+        bool ipv6;
+    };
+    constexpr Kind kinds[] = {{syn4, PROTO_TCP, false},
+                              {data4, PROTO_TCP, false},
+                              {udp4, PROTO_UDP, false},
+                              {tcp6, PROTO_TCP, true},
+                              {vlan_udp4, PROTO_UDP, false}};
+    Random random;
+    std::vector<Packet> packets;
+    std::vector<flow_key> flows;
+    for (std::uint16_t i = 0; i < MIX_SAMPLES; i++) {
+        const Kind& kind = kinds[draw(random, 0, std::size(kinds) - 1)];
+        const std::uint16_t to = wildcard_ports[draw(random, 0, std::size(wildcard_ports) - 1)];
+        const auto from = static_cast<std::uint16_t>(1024 + i);
+        packets.push_back(kind.packet(from, to));
+        flows.push_back(Subject::flow_key_of(kind.proto, to, from, kind.ipv6));
+    }
+    Scenario scenario;
+    scenario.settings = enforce(VERDICT_DROP, true);
+    scenario.flow_capacity = thousand_flows;
+    scenario.fill = [flows](Subject& subject) {
+        for (const flow_key& flow : flows)
+            subject.add_flow(flow);
+    };
+    scenario.rows = {{"flow hits, mix of five kinds, 1k flows", std::move(packets), REASON_FLOW, VERDICT_PASS, 17}};
+    return scenario;
+}
+
+/// Random ones of the host's connections, asked of the kernel.
+Scenario established() {
+    constexpr std::uint32_t connections = 65'536;
+    Scenario scenario;
+    scenario.settings = enforce(VERDICT_DROP, true);
+    scenario.crowd = 2 * connections;
+    scenario.rows = {{"yardstick: bpf_skc_lookup_tcp, hit, 131k established",
+                      {data4(peer_port, 443)},
+                      REASON_UNDECIDED,
+                      VERDICT_PASS,
+                      {},
+                      {0, 2 * connections, 0, 0},
+                      Yardstick::established}};
     return scenario;
 }
 
@@ -259,6 +315,7 @@ std::vector<Scenario> scenarios(std::uint32_t ifindex) {
         grouped(),
         flows("1k", thousand_flows, thousand_flows, false, {15, 10}),
         flows("1k", thousand_flows, thousand_flows, true, {{}, 10}),
+        flow_mix(),
         closed_by_table(),
         closed_by_kernel(false, 0),
         closed_by_kernel(true, 0),
@@ -272,9 +329,13 @@ std::vector<Scenario> flow_scenarios() {
     // So that `million` flows take 95 % of the places that the table has.
     constexpr std::uint32_t crowded = million / 95 * 75;
     return {
-        flows("1M", million, million, false, {110, 50}), flows("1M", million, million, true, {170, 50}),
-        flows("1M (95 %)", million, crowded, false, {}), flows("1M (95 %)", million, crowded, true, {}),
-        flows("8M", most, most, false, {200, 120}),      flows("8M", most, most, true, {265, 120}),
+        flows("1M", million, million, false, {110, 50}),
+        flows("1M", million, million, true, {170, 50}),
+        flows("1M (95 %)", million, crowded, false, {}),
+        flows("1M (95 %)", million, crowded, true, {}),
+        flows("8M", most, most, false, {200, 120}),
+        flows("8M", most, most, true, {265, 120}),
+        established(),
     };
 }
 

@@ -49,7 +49,8 @@ contract::settings enforce(contract::verdict closed, bool host);
 std::vector<Scenario> scenarios(std::uint32_t ifindex);
 
 /// The flow table and a hash map beside it, both families: at three quarters of the places with a thousand, a million
-/// and eight million flows, then at nineteen twentieths. Takes some 4 GB.
+/// and eight million flows, then at nineteen twentieths; the kernel's look-up among 131,072 connections. Takes some 4
+/// GB.
 std::vector<Scenario> flow_scenarios();
 
 /// Ports that sockets of the bench listen on, TCP and UDP, both families: closed ones are others.

@@ -20,7 +20,6 @@ namespace xdemux::bench {
 namespace {
 
 constexpr std::uint32_t transport_at = 14 + 20;
-constexpr std::uint16_t first_port = 20000;  // nobody listens on these
 constexpr std::uint16_t balance = 40000;
 constexpr std::uint32_t burst = 100'000;
 constexpr std::chrono::milliseconds pause{20};  // between two bursts at a rate
@@ -36,13 +35,18 @@ FloodPacket udp_flood_packet() {
     test::Bytes payload(22);
     payload[0] = balance >> 8;
     payload[1] = balance & 0xff;
-    return {test::eth().ipv4(test::peer_ipv4, test::host_ipv4).udp(40000, first_port).payload(payload),
-            transport_at + 2, transport_at + 8};
+    return {
+        test::eth().ipv4(test::peer_ipv4, test::host_ipv4).udp(flood_remote_port, flood_first_port).payload(payload),
+        transport_at + 2, transport_at + 8};
 }
 
 // The window balances the port.
 FloodPacket syn_flood_packet() {
-    return {test::eth().ipv4(test::peer_ipv4, test::host_ipv4).tcp(40000, first_port).syn().window(balance),
+    return {test::eth()
+                .ipv4(test::peer_ipv4, test::host_ipv4)
+                .tcp(flood_remote_port, flood_first_port)
+                .syn()
+                .window(balance),
             transport_at + 2, transport_at + 14};
 }
 
@@ -52,7 +56,7 @@ Sender::Sender(const FloodPacket& packet, std::uint32_t out_ifindex)
     auto& constants = *skeleton_->rodata;
     constants.port_at = packet.port_at;
     constants.balance_at = packet.balance_at;
-    constants.first_port = first_port;
+    constants.first_port = flood_first_port;
     constants.balance = balance;
     constants.out_ifindex = out_ifindex;
     if (const int error = flood::load(skeleton_); error != 0) {

@@ -18,6 +18,8 @@ struct FloodPacket {
     std::uint32_t port_at, balance_at;
 };
 FloodPacket udp_flood_packet();
+/// To which local ports, from which remote one.
+inline constexpr std::uint16_t flood_first_port = 20000, flood_ports = 8192, flood_remote_port = 40000;
 FloodPacket syn_flood_packet();
 
 /// Every method throws std::runtime_error when the kernel refuses.

@@ -19,7 +19,8 @@ struct Figures {
     double over_baseline = 0;     ///< median of the differences within a round: drift from round to round cancels out
     double over_of_minimums = 0;  ///< fastest against fastest: what is left of a noisy machine
 
-    [[nodiscard]] double ratio() const { return subject / baseline; }
+    /// 0 where there is no baseline.
+    [[nodiscard]] double ratio() const { return baseline == 0 ? 0 : subject / baseline; }
 };
 
 /// Of at least one value; of an even number of them the mean of the two in the middle.

@@ -94,6 +94,10 @@ Subject::~Subject() {
     demux::destroy(skeleton_);
 }
 
+int Subject::table(const char* name) const {
+    return bpf_object__find_map_fd_by_name(skeleton_->obj, name);
+}
+
 int Subject::fd() const {
     return bpf_program__fd(skeleton_->progs.xdemux);
 }
@@ -130,7 +134,7 @@ void Subject::add_wildcard(const Listener& listener) {
                 continue;
             }
             slot.listener[family] = id;
-            slot.target[family] = TARGET_PASS;
+            slot.target[family] = static_cast<__u8>(listener.target);
             slot.hints[family] |= HINT_WILDCARD_DUAL;
         }
     });
@@ -243,6 +247,20 @@ std::vector<flow_key> Subject::flow_keys(proto proto, std::uint16_t local_port, 
     for (std::uint32_t i = 0; i < peers.count; i++)
         set_peer(keys[i], mix_peer_of(peers.first + i));
     return keys;
+}
+
+// Of the test bed's peer.
+flow_key Subject::flow_key_of(proto proto, std::uint16_t local_port, std::uint16_t remote_port, bool ipv6) {
+    flow_key key = key_of(proto, local_port, ipv6);
+    key.remote_port = remote_port;
+    return key;
+}
+
+void Subject::add_flow(const flow_key& key, target_kind target) {
+    FlowFacts facts;
+    facts.target = static_cast<std::uint16_t>(target);
+    flows_->put(key, facts);
+    change_slot(static_cast<proto>(key.proto), key.local_port, [](port_slot& slot) { slot.flows++; });
 }
 
 void Subject::add_flows(proto proto, std::uint16_t local_port, const mix_peers& peers) {

@@ -20,11 +20,12 @@ struct demux;
 
 namespace xdemux::bench {
 
-/// A listener that passes its packets. Port 0: all ports; ifindex 0: any device.
+/// Port 0: all ports; ifindex 0: any device.
 struct Listener {
     contract::proto proto = contract::PROTO_TCP;
     std::uint16_t port = 0;
     std::uint32_t ifindex = 0;
+    contract::target_kind target = contract::TARGET_PASS;
 };
 
 /// Every method throws std::runtime_error when the kernel refuses.
@@ -37,6 +38,9 @@ class Subject {
     Subject& operator=(const Subject&) = delete;
 
     [[nodiscard]] int fd() const;
+    [[nodiscard]] const contract::settings& settings() const { return settings_; }
+    /// A map's descriptor, by name.
+    [[nodiscard]] int table(const char* name) const;
 
     /// Dual-stack.
     void add_wildcard(const Listener& listener);
@@ -55,7 +59,11 @@ class Subject {
     /// Flows that pass, from these peers to a port of the host's IPv4 or IPv6 address.
     void add_flows(contract::proto proto, std::uint16_t local_port, const mix_peers& peers);
 
+    void add_flow(const contract::flow_key& key, contract::target_kind target = contract::TARGET_PASS);
+
     /// The keys of those flows.
+    [[nodiscard]] static contract::flow_key flow_key_of(contract::proto proto, std::uint16_t local_port,
+                                                        std::uint16_t remote_port, bool ipv6);
     [[nodiscard]] static std::vector<contract::flow_key> flow_keys(contract::proto proto, std::uint16_t local_port,
                                                                    const mix_peers& peers);
 

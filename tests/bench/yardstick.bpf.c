@@ -5,10 +5,13 @@
 // bpf_helpers.h wants the types of linux/bpf.h.
 // clang-format off
 #include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 // clang-format on
 
 #include <xdemux/contract.h>
+
+#include "crowd_addresses.h"
 
 #define PLAIN_HEADERS 48  // Ethernet, IPv4, and what both transports begin with
 #define AF_INET 2
@@ -129,6 +132,81 @@ int hash_flows(struct xdp_md* ctx) {
     }
     add(bpf_map_lookup_elem(&reasons, &zero), length);
     add(bpf_map_lookup_elem(&ports, &index), length);
+    return XDP_PASS;
+}
+
+// The memory of a flow table, of which the bench hands over the program's own; set before load: how many lines it has.
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct flow_line);
+} flow_lines4 SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct flow_ipv4);
+} flows4 SEC(".maps");
+
+const volatile __u32 line_count;
+
+// A line by the peer's address, mixed so that no two peers' lines are near each other.
+static __always_inline const struct flow_line* line_of(const struct xdp_md* ctx, __u32* line) {
+    const __u8* frame = (void*)(long)ctx->data;
+    __u64 mixed;
+
+    if ((void*)(frame + PLAIN_HEADERS) > (void*)(long)ctx->data_end) return NULL;
+    mixed = *(const __u32*)(frame + 26) * 0x9e3779b97f4a7c15ull;
+    *line = (mixed >> 32) * line_count >> 32;
+    return bpf_map_lookup_elem(&flow_lines4, line);
+}
+
+// One random line of the table is read, and nothing else done.
+SEC("xdp.frags")
+int one_line(struct xdp_md* ctx) {
+    __u32 line;
+    const struct flow_line* at = line_of(ctx, &line);
+
+    return at && *(const volatile __u64*)at->tags[0] != ~0ull ? XDP_PASS : XDP_ABORTED;
+}
+
+// And an entry of that line, whose place depends on what was read.
+SEC("xdp.frags")
+int two_lines(struct xdp_md* ctx) {
+    __u32 line, place;
+    const struct flow_line* at = line_of(ctx, &line);
+    const struct flow_ipv4* entry;
+
+    if (!at) return XDP_ABORTED;
+    place = line * FLOW_LINE_PLACES + (*(const volatile __u64*)at->tags[0] & 31);
+    entry = bpf_map_lookup_elem(&flows4, &place);
+    return entry && *(const volatile __u64*)&entry->traffic != ~0ull ? XDP_PASS : XDP_ABORTED;
+}
+
+// Set before load: how many sockets each process of the crowd has (crowd.h).
+const volatile __u32 crowd_each = 1;
+
+// The kernel asked for one of the crowd's connections, the one that the drawn peer's number names.
+SEC("xdp.frags")
+int established_lookup(struct xdp_md* ctx) {
+    const __u8* frame = (void*)(long)ctx->data;
+    struct bpf_sock_tuple tuple = {};
+    struct bpf_sock* sk;
+    __u32 index;
+
+    if ((void*)(frame + PLAIN_HEADERS) > (void*)(long)ctx->data_end) return XDP_ABORTED;
+    index = (frame[27] << 16 | frame[28] << 8 | frame[29]) & ~1u;
+    tuple.ipv4.saddr = bpf_htonl(CROWD_NET + 2 + index / CROWD_PER_ADDRESS);
+    tuple.ipv4.sport = bpf_htons(CROWD_FIRST_PORT + index % CROWD_PER_ADDRESS);
+    tuple.ipv4.daddr = bpf_htonl(CROWD_SERVERS + index / crowd_each);
+    tuple.ipv4.dport = bpf_htons(CROWD_SERVER_PORT);
+    sk = bpf_skc_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+    if (!sk) return XDP_DROP;
+    bpf_sk_release(sk);
     return XDP_PASS;
 }
 

@@ -11,6 +11,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "subject.h"
 #include "yardstick.skel.h"
 
 namespace xdemux::bench {
@@ -22,8 +23,14 @@ namespace {
 
 }  // namespace
 
-Yardsticks::Yardsticks(std::uint32_t capacity) : skeleton_(yardstick::open()) {
+Yardsticks::Yardsticks(std::uint32_t capacity, const Subject& subject, std::uint32_t crowd_each)
+    : skeleton_(yardstick::open()) {
     if (skeleton_ == nullptr) fail("cannot open the yardsticks");
+    skeleton_->rodata->line_count = subject.settings().flow_lines;
+    skeleton_->rodata->crowd_each = crowd_each;
+    if (bpf_map__reuse_fd(skeleton_->maps.flow_lines4, subject.table("flow_lines4")) != 0 ||
+        bpf_map__reuse_fd(skeleton_->maps.flows4, subject.table("flows4")) != 0)
+        fail("cannot share the flow table");
     if (capacity != 0) bpf_map__set_max_entries(skeleton_->maps.hashed, capacity);
     if (const int error = yardstick::load(skeleton_); error != 0) {
         yardstick::destroy(skeleton_);
@@ -50,6 +57,12 @@ int Yardsticks::fd(Yardstick which) const {
             return bpf_program__fd(skeleton_->progs.tcp_lookup);
         case Yardstick::route_lookup:
             return bpf_program__fd(skeleton_->progs.route_lookup);
+        case Yardstick::one_line:
+            return bpf_program__fd(skeleton_->progs.one_line);
+        case Yardstick::two_lines:
+            return bpf_program__fd(skeleton_->progs.two_lines);
+        case Yardstick::established:
+            return bpf_program__fd(skeleton_->progs.established_lookup);
         case Yardstick::hash_flows:
             return bpf_program__fd(skeleton_->progs.hash_flows);
         case Yardstick::none:

@@ -11,18 +11,24 @@ struct yardstick;
 
 namespace xdemux::bench {
 
+class Subject;
+
 enum class Yardstick {
     none,          ///< the program under test
     least_demux,   ///< a port read unchecked, an array, three counters; passes
     tcp_lookup,    ///< the kernel asked for a TCP socket alone; drops where there is none
     hash_flows,    ///< the kernel's hash map as a flow table: a look-up and three counters; passes
+    one_line,      ///< a random line of the flow table of IPv4 read, and no more; passes
+    two_lines,     ///< and an entry of it, chosen by what was read; passes
+    established,   ///< the kernel asked for a connection of the crowd, at random; passes
     route_lookup,  ///< the kernel asked for a route alone; drops what is this host's
 };
 
 class Yardsticks {
   public:
-    /// `capacity` of hash_flows' map. Throws std::runtime_error when the kernel refuses.
-    explicit Yardsticks(std::uint32_t capacity);
+    /// `capacity` of hash_flows' map; the flow table of `subject`, whose memory is read; `crowd_each` as
+    /// Crowd::each(). Throws std::runtime_error when the kernel refuses.
+    Yardsticks(std::uint32_t capacity, const Subject& subject, std::uint32_t crowd_each);
     ~Yardsticks();
     Yardsticks(const Yardsticks&) = delete;
     Yardsticks& operator=(const Yardsticks&) = delete;
