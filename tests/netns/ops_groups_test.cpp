@@ -2,11 +2,15 @@
 // Groups whose writer was killed, at each of the points where it may happen: the next writer finds, or makes, the group
 // as it was or as it was to be. Each point is written as the killed one leaves it.
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <bpf/bpf.h>
 #include <unistd.h>
 
+#include <xdemux/kernel/clock.h>
+#include <xdemux/kernel/encode.h>
+#include <xdemux/ops/flows.h>
 #include <xdemux/ops/groups.h>
 #include <xdemux/ops/targets.h>
 
@@ -167,6 +171,34 @@ TEST_F(OpsGroups, members_that_nothing_names_any_more_are_swept) {
     auto instance = Instance::open_for_change(name_).value();
     ASSERT_TRUE(delete_group(instance, "web"));
     EXPECT_EQ(targets(), 0U);
+}
+
+// As others do, but for those that a FIN or RST ended, which wait as long as a TIME-WAIT.
+TEST_F(OpsGroups, kept_flows_age) {
+    add("web", {"drop"});
+    auto instance = Instance::open_for_change(name_).value();
+    const auto leave_flow = [&](Proto proto, std::uint16_t port, contract::flow_state state, std::uint64_t seconds) {
+        const FlowKey key{
+            proto, SocketAddress::parse("192.0.2.1:443", proto).value(), {Address::ipv4({198, 51, 100, 7}), port}};
+        FlowFacts facts;
+        facts.target = contract::TARGET_DROP;
+        facts.state = state;
+        facts.touched_ns = coarse_now_ns() - seconds * 1'000'000'000;
+        EXPECT_TRUE(instance.tables().flows.claim(encode(key), facts));
+    };
+    leave_flow(Proto::tcp, 1, contract::FLOW_STICKY, 100);
+    leave_flow(Proto::tcp, 2, contract::FLOW_STICKY_ENDED, 100);
+    leave_flow(Proto::tcp, 3, contract::FLOW_STICKY_ENDED, 10);
+    leave_flow(Proto::udp, 4, contract::FLOW_STICKY, 100);
+    leave_flow(Proto::udp, 5, contract::FLOW_STICKY, 400);
+    EXPECT_EQ(expire_flows(instance, {}), 2U);
+    std::map<std::uint16_t, std::string> states;
+    ASSERT_TRUE(for_each_flow(instance, [&](const Flow& flow) {
+        states[flow.key.remote.port] = flow.state;
+        return true;
+    }));
+    EXPECT_EQ(states, (std::map<std::uint16_t, std::string>{{1, "STICKY"}, {3, "TIME-WAIT"}, {4, "STICKY"}}));
+    EXPECT_EQ(group_rows(instance)->front().members.front().flows, std::nullopt) << "it is not sticky";
 }
 
 }  // namespace
