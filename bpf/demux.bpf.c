@@ -6,9 +6,13 @@
  * It stands in two lanes built from the same stages. full_lane.h has every step. fast_lane.h
  * decides what a slot decides by itself, keeps its facts in registers, and declines everything else
  * before it has changed anything.
+ *
+ * Packets to registered sockets take a second program: XDP only passes them, and the network
+ * namespace's look-up asks socket_lookup.h for the socket.
  */
 #include "fast_lane.h"
 #include "full_lane.h"
+#include "socket_lookup.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -18,4 +22,10 @@ int xdemux(struct xdp_md *ctx)
 	int action = fast_lane(ctx);
 
 	return action == DECLINED ? full_lane(ctx) : action;
+}
+
+SEC("sk_lookup")
+int xdemux_sockets(struct bpf_sk_lookup *ctx)
+{
+	return socket_lookup(ctx);
 }

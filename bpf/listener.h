@@ -144,17 +144,23 @@ static __always_inline int match_listeners_on(const struct packet *p, __u32 ifin
 					    port ? STAGE_WILDCARD : STAGE_ALL_WILDCARD, o)));
 }
 
-/* Steps 2 to 5 in full. A global function: the verifier looks at it once. */
+/* Steps 2 to 5 in full, of a packet with a port. */
+static __always_inline int match_listeners(const struct packet *p, __u32 ifindex, struct outcome *o)
+{
+	if (match_listeners_on(p, ifindex, p->dst_port, o))
+		return 1;
+	if (!match_listeners_on(p, ifindex, 0, o))
+		return 0;
+	o->reason = REASON_LISTENER_ALL_PORTS;
+	return 1;
+}
+
+/* As a global function, for the full lane: the verifier looks at it once. */
 __noinline int find_listener(struct xdp_md *ctx, const struct packet *p, struct outcome *o)
 {
 	if (!p || !o)
 		return 0;
-	if (match_listeners_on(p, ctx->ingress_ifindex, p->dst_port, o))
-		return 1;
-	if (!match_listeners_on(p, ctx->ingress_ifindex, 0, o))
-		return 0;
-	o->reason = REASON_LISTENER_ALL_PORTS;
-	return 1;
+	return match_listeners(p, ctx->ingress_ifindex, o);
 }
 
 /* A slot without hints answers by itself: on its port no listener names an address or a device. For

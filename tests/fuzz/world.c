@@ -178,6 +178,15 @@ long bpf_sk_release(struct bpf_sock* sk) {
     return 0;
 }
 
+/* The fuzzer runs XDP's program alone; the other one is compiled with it. */
+long bpf_sk_assign(struct bpf_sk_lookup* ctx, struct bpf_sock* sk, __u64 flags) {
+    (void)ctx;
+    (void)sk;
+    (void)flags;
+    die("a socket was chosen for an XDP program");
+    return 0;
+}
+
 long bpf_fib_lookup(struct xdp_md* ctx, struct bpf_fib_lookup* params, int size, __u32 flags) {
     uint8_t touched[sizeof(*params)];
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Loads the shipped program with each combination of settings and prints, a line each, what the kernel's verifier
-// walked for it: "MODE CLOSED HOST CONFIRM INSTRUCTIONS STATES", the states as its log counts them, over all that it
-// looks at by itself. scripts/check_verifier compares them with the budget. Needs root.
+// Loads the shipped programs with each combination of settings and prints, a line each, what the kernel's verifier
+// walked for it: "MODE CLOSED HOST CONFIRM INSTRUCTIONS STATES" of the XDP program, "MODE sockets - CONFIRM ..." of the
+// sk_lookup one, the states as its log counts them, over all that it looks at by itself. scripts/check_verifier
+// compares them with the budget. Needs root.
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -39,24 +40,29 @@ unsigned states_in(const char* log) {
     return at != nullptr ? static_cast<unsigned>(std::strtoul(at + std::strlen(word), nullptr, 10)) : 0;
 }
 
-Walked walk(const settings& chosen) {
+enum class Program { pipeline, socket_lookup };
+
+Walked walk(const settings& chosen, Program which) {
     static std::array<char, 1 << 16> log;
     demux* const skeleton = demux::open();
     if (skeleton == nullptr) return {};
     skeleton->rodata_settings->settings = chosen;
     log[0] = '\0';
-    bpf_program__set_log_level(skeleton->progs.xdemux, 4);  // BPF_LOG_STATS
-    bpf_program__set_log_buf(skeleton->progs.xdemux, log.data(), log.size());
+    const bool pipeline = which == Program::pipeline;
+    bpf_program* const program = pipeline ? skeleton->progs.xdemux : skeleton->progs.xdemux_sockets;
+    bpf_program__set_autoload(pipeline ? skeleton->progs.xdemux_sockets : skeleton->progs.xdemux, false);
+    bpf_program__set_log_level(program, 4);  // BPF_LOG_STATS
+    bpf_program__set_log_buf(program, log.data(), log.size());
     bpf_prog_info info{};
     __u32 size = sizeof info;
     int error = demux::load(skeleton);
-    if (error == 0) error = bpf_obj_get_info_by_fd(bpf_program__fd(skeleton->progs.xdemux), &info, &size);
+    if (error == 0) error = bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size);
     demux::destroy(skeleton);
     errno = -error;
     return error == 0 ? Walked{info.verified_insns, states_in(log.data())} : Walked{};
 }
 
-void print_row(const contract::rules& rules, bool confirm) {
+settings settings_of(const contract::rules& rules, bool confirm) {
     settings chosen{};
     chosen.contract = contract::CONTRACT_VERSION;
     chosen.rules = rules;
@@ -66,13 +72,17 @@ void print_row(const contract::rules& rules, bool confirm) {
     chosen.scan_slots = 4096;
     chosen.flow_lines = 23;  // as the maps have
     chosen.ordered_loads = 1;
-    const Walked walked = walk(chosen);
+    return chosen;
+}
+
+void print_row(const contract::rules& rules, bool confirm, const char* closed, const char* host, Program which) {
+    const Walked walked = walk(settings_of(rules, confirm), which);
     if (walked.instructions == 0) {
         std::fprintf(stderr, "cannot load the program: %s\n", std::strerror(errno));
         std::exit(EXIT_FAILURE);
     }
-    std::printf("%s %s %s %s %u %u\n", modes[rules.mode], closed_policies[rules.closed],
-                rules.host != 0 ? "host" : "no-host", confirm ? "confirm" : "-", walked.instructions, walked.states);
+    std::printf("%s %s %s %s %u %u\n", modes[rules.mode], closed, host, confirm ? "confirm" : "-", walked.instructions,
+                walked.states);
 }
 
 }  // namespace
@@ -82,5 +92,9 @@ int main() {
         for (const auto closed : {contract::VERDICT_PASS, contract::VERDICT_DROP, contract::VERDICT_REJECT})
             for (const __u32 host : {0U, 1U})
                 for (const bool confirm : {false, true})
-                    print_row({mode, closed, host}, confirm);
+                    print_row({mode, closed, host}, confirm, closed_policies[closed], host != 0 ? "host" : "no-host",
+                              Program::pipeline);
+    for (const auto mode : {contract::MODE_MONITOR, contract::MODE_ENFORCE})
+        for (const bool confirm : {false, true})
+            print_row({mode, contract::VERDICT_PASS, 0}, confirm, "sockets", "-", Program::socket_lookup);
 }

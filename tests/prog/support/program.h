@@ -64,6 +64,12 @@ struct Limit {
     std::uint64_t burst = 1;  // packets
 };
 
+/// What the network namespace's look-up of a socket was told.
+struct LookUp {
+    int verdict = SK_DROP;
+    std::uint64_t cookie = 0;  // of the socket that was chosen; 0: none
+};
+
 using ReasonKey = std::pair<contract::reason, contract::verdict>;
 using PortKey = std::pair<contract::proto, std::uint16_t>;
 
@@ -150,6 +156,10 @@ class Program {
     /// As its slot counts them.
     [[nodiscard]] std::uint32_t flows_of_port(const PortKey& key) const;
     [[nodiscard]] const FlowMemory& flow_memory() const { return *flows_; }
+    /// As the target's socket, in place of the one there may be: program_sockets.cpp.
+    void register_socket(std::uint32_t number, int fd);
+    /// Runs the sk_lookup program, as for a packet from peer_port of the test bed's peer.
+    LookUp look_up(contract::proto proto, std::string_view local, std::uint16_t local_port);
 
     /// Every map of the object, by name.
     std::vector<std::pair<std::string, bpf_map_info>> maps() const;

@@ -101,6 +101,7 @@ void Program::clear_targets() {
         put(skeleton_->maps.targets, &number, &nothing);
         put(skeleton_->maps.target_counts, &number, zeros.data());
         bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.group_tables), &number);
+        bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.sockets), &number);
     }
     for (const std::uint32_t listener : listeners_steered_) {
         const listener_target none{};

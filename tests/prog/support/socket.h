@@ -75,6 +75,13 @@ class Socket {
         return ntohs(reinterpret_cast<sockaddr_in*>(&storage)->sin_port);
     }
     [[nodiscard]] int fd() const { return fd_; }
+    /// The kernel's number of it.
+    [[nodiscard]] std::uint64_t cookie() const {
+        std::uint64_t cookie = 0;
+        socklen_t size = sizeof(cookie);
+        if (::getsockopt(fd_, SOL_SOCKET, SO_COOKIE, &cookie, &size) != 0) fail("SO_COOKIE");
+        return cookie;
+    }
 
   private:
     struct Adopt {};

@@ -41,6 +41,7 @@ struct bpf_sock* world_socket(const struct bpf_sock_tuple* tuple, __u32 size);
 #define bpf_skc_lookup_tcp(ctx, tuple, size, netns, flags) world_socket((tuple), (size))
 #define bpf_sk_lookup_udp(ctx, tuple, size, netns, flags) world_socket((tuple), (size))
 long bpf_sk_release(struct bpf_sock* sk);
+long bpf_sk_assign(struct bpf_sk_lookup* ctx, struct bpf_sock* sk, __u64 flags);
 
 long bpf_fib_lookup(struct xdp_md* ctx, struct bpf_fib_lookup* params, int size, __u32 flags);
 __u64 bpf_ktime_get_ns(void);
