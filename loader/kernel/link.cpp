@@ -156,12 +156,12 @@ Status update_link(int link, int program) {
     if (::bpf_link_update(link, program, nullptr) == 0) return {};
     const int error_number = errno;
     if (error_number == ENOLINK) return fail(ErrorKind::not_found, "cannot replace the program: its device is gone");
-    return fail_system(error_number, "cannot replace the program of an XDP link");
+    return fail_system(error_number, "cannot replace the program of a link");
 }
 
 Status detach_link(int link) {
     if (::bpf_link_detach(link) == 0 || errno == ENOLINK) return {};
-    return fail_system(errno, "cannot detach an XDP link");
+    return fail_system(errno, "cannot detach a link");
 }
 
 Result<std::uint32_t> program_id(int program) {

@@ -24,6 +24,8 @@ namespace xdemux {
 namespace {
 
 constexpr std::string_view settings_name = "settings";
+constexpr const char* pipeline_name = "xdemux";
+constexpr const char* socket_lookup_name = "xdemux_sockets";
 constexpr std::size_t log_size = std::size_t{4} << 20;  // bytes; the verifier's log of a refused program
 constexpr std::size_t log_lines_shown = 4;
 
@@ -116,6 +118,10 @@ Status apply_maps(bpf_object* object, const ObjectOptions& options) {
     return {};
 }
 
+void choose_program(bpf_object* object, const char* name, bool wanted) {
+    ::bpf_program__set_autoload(::bpf_object__find_program_by_name(object, name), wanted);
+}
+
 constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t to) {
     return (value + to - 1) / to * to;
 }
@@ -129,6 +135,12 @@ Result<Fd> duplicate(int fd) {
     Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
     if (copy.valid()) return copy;
     return fail_system(errno, "cannot duplicate a descriptor");
+}
+
+/// A descriptor of its own; none where it was not wanted.
+Result<Fd> loaded_program(bpf_object* object, const char* name, bool wanted) {
+    if (!wanted) return Fd();
+    return duplicate(::bpf_program__fd(::bpf_object__find_program_by_name(object, name)));
 }
 
 }  // namespace
@@ -185,13 +197,18 @@ Result<LoadedObject> LoadedObject::load(const ObjectOptions& options) {
     if (!object) return fail(object.error());
     if (auto applied = apply_settings(object->get(), options.settings); !applied) return fail(applied.error());
     if (auto applied = apply_maps(object->get(), options); !applied) return fail(applied.error());
+    choose_program(object->get(), pipeline_name, options.pipeline);
+    choose_program(object->get(), socket_lookup_name, options.socket_lookup);
     if (const int failed = ::bpf_object__load(object->get()); failed != 0)
         return fail(load_error(-failed, log.get(), options.verifier_log));
 
     LoadedObject loaded;
-    auto program = duplicate(::bpf_program__fd(::bpf_object__next_program(object->get(), nullptr)));
-    if (!program) return fail(program.error());
-    loaded.program_ = std::move(*program);
+    auto pipeline = loaded_program(object->get(), pipeline_name, options.pipeline);
+    if (!pipeline) return fail(pipeline.error());
+    loaded.program_ = std::move(*pipeline);
+    auto socket_lookup = loaded_program(object->get(), socket_lookup_name, options.socket_lookup);
+    if (!socket_lookup) return fail(socket_lookup.error());
+    loaded.socket_lookup_ = std::move(*socket_lookup);
     for (bpf_map* map = nullptr; (map = ::bpf_object__next_map(object->get(), map)) != nullptr;) {
         auto fd = duplicate(::bpf_map__fd(map));
         if (!fd) return fail(fd.error());

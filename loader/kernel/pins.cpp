@@ -13,6 +13,7 @@
 #include <xdemux/kernel/bpffs.h>
 #include <xdemux/kernel/link.h>
 #include <xdemux/kernel/pins.h>
+#include <xdemux/kernel/socket_lookup.h>
 
 namespace xdemux {
 namespace {
@@ -168,23 +169,62 @@ Status PinDirectory::update_links(int program, int fallback) const {
     return {};
 }
 
+// A dead link stays as it is too: its namespace is gone.
+Status PinDirectory::update_socket_lookup(int program) const {
+    if (!has_socket_lookup()) return {};
+    const auto link = open("sk_lookup_link");
+    if (!link) return fail(link.error());
+    auto done = update_link(link->get(), program);
+    if (!done && done.error().kind() == ErrorKind::not_found) return {};
+    return done;
+}
+
+/// prog_new first: with it there, nothing is committed.
+Status PinDirectory::pin_new(const LoadedObject& object) const {
+    Status done = pin_object(object.program(), path_of("prog_new"));
+    if (done && has_socket_lookup()) done = pin_object(object.socket_lookup(), path_of("sk_lookup_new"));
+    if (done) done = pin_object(object.settings(), path_of("settings_new"));
+    return done;
+}
+
+/// prog_new last, for the same reason.
+Status PinDirectory::unpin_new() const {
+    Status done = unpin(path_of("settings_new"));
+    if (done) done = unpin(path_of("sk_lookup_new"));
+    return done ? unpin(path_of("prog_new")) : done;
+}
+
+/// What comes after the commit point.
+Status PinDirectory::complete_new() const {
+    for (const auto* name : {"sk_lookup", "settings"}) {
+        const std::string from = fmt::format("{}_new", name);
+        if (!has(from)) continue;
+        if (auto moved = move(path_of(from), path_of(name)); !moved) return moved;
+    }
+    return {};
+}
+
+/// Back to what is committed.
+Status PinDirectory::restore_links() const {
+    const auto program = open("prog");
+    if (!program) return fail(program.error());
+    if (auto back = update_links(program->get(), program->get()); !back) return back;
+    if (!has_socket_lookup()) return {};
+    const auto socket_lookup = open("sk_lookup");
+    return socket_lookup ? update_socket_lookup(socket_lookup->get()) : Status(fail(socket_lookup.error()));
+}
+
 Status PinDirectory::replace(const LoadedObject& object) const {
     const auto present_program = open("prog");
     if (!present_program) return fail(present_program.error());
-    Status done = pin_object(object.program(), path_of("prog_new"));
-    if (done) done = pin_object(object.settings(), path_of("settings_new"));
+    Status done = pin_new(object);
     if (done) done = update_links(object.program(), present_program->get());
-    if (!done) {
-        // settings_new alone would mean "committed", so it goes first.
-        done = either(std::move(done), unpin(path_of("settings_new")));
-        return either(std::move(done), unpin(path_of("prog_new")));
-    }
-    if (auto committed = move(path_of("prog_new"), path_of("prog")); !committed) {
-        done = either(std::move(committed), update_links(present_program->get(), object.program()));
-        done = either(std::move(done), unpin(path_of("settings_new")));
-        return either(std::move(done), unpin(path_of("prog_new")));
-    }
-    return move(path_of("settings_new"), path_of("settings"));
+    if (!done) return either(std::move(done), unpin_new());
+    done = update_socket_lookup(object.socket_lookup());
+    if (done) done = move(path_of("prog_new"), path_of("prog"));
+    if (done) return complete_new();
+    done = either(std::move(done), restore_links());
+    return either(std::move(done), unpin_new());
 }
 
 Status PinDirectory::pin_link(int link_fd, std::uint32_t ifindex) const {
@@ -200,7 +240,30 @@ Status PinDirectory::remove_link(std::uint32_t ifindex) const {
     return {};
 }
 
+bool PinDirectory::has_socket_lookup() const {
+    return has("sk_lookup_link");
+}
+
+Status PinDirectory::begin_socket_lookup(int program) const {
+    if (auto pinned = pin_object(program, path_of("sk_lookup")); !pinned) return pinned;
+    const auto link = create_socket_lookup_link(program);
+    Status done = link ? pin_object(link->get(), path_of("sk_lookup_link")) : Status(fail(link.error()));
+    return done ? done : either(std::move(done), unpin(path_of("sk_lookup")));
+}
+
+Status PinDirectory::end_socket_lookup() const {
+    if (has_socket_lookup()) {
+        const auto link = open("sk_lookup_link");
+        if (!link) return fail(link.error());
+        if (auto removed = unpin(path_of("sk_lookup_link")); !removed) return removed;
+        // As with an interface's.
+        [[maybe_unused]] const Status best_effort = detach_link(link->get());
+    }
+    return unpin(path_of("sk_lookup"));
+}
+
 Status PinDirectory::remove() const {
+    if (auto ended = end_socket_lookup(); !ended) return ended;
     const auto pins = links();
     if (!pins) return fail(pins.error());
     for (const auto& pin : *pins) {
@@ -221,13 +284,13 @@ Status PinDirectory::clear_leftovers() const {
 
 Status PinDirectory::recover() const {
     if (has("prog_new")) {
-        const auto program = open("prog");
-        if (!program) return fail(program.error());
-        if (auto back = update_links(program->get(), program->get()); !back) return back;
-        if (auto cleared = unpin(path_of("settings_new")); !cleared) return cleared;
-        if (auto cleared = unpin(path_of("prog_new")); !cleared) return cleared;
-    } else if (has("settings_new")) {
-        if (auto completed = move(path_of("settings_new"), path_of("settings")); !completed) return completed;
+        if (auto back = restore_links(); !back) return back;
+        if (auto cleared = unpin_new(); !cleared) return cleared;
+    } else if (auto completed = complete_new(); !completed) {
+        return completed;
+    }
+    if (!has_socket_lookup()) {
+        if (auto cleared = unpin(path_of("sk_lookup")); !cleared) return cleared;
     }
     return remove_dead_links();
 }

@@ -75,6 +75,8 @@ void read_socket(const nlmsghdr& header, Proto proto, std::vector<HostSocket>& s
     socket.v6only = attribute_or_zero<std::uint8_t>(attributes[INET_DIAG_SKV6ONLY]) != 0;
     socket.uid = message.idiag_uid;
     socket.inode = message.idiag_inode;
+    socket.family = message.idiag_family == AF_INET ? Family::ipv4 : Family::ipv6;
+    socket.cookie = message.id.idiag_cookie[0] | std::uint64_t{message.id.idiag_cookie[1]} << 32U;
     sockets.push_back(socket);
 }
 

@@ -18,8 +18,16 @@ struct Known {
     ListenerSet listeners;
     std::set<std::uint32_t> attached;  ///< ifindexes
     std::vector<TargetRow> targets;
+    std::optional<std::uint32_t> socket_lookup;  ///< id of the sk_lookup program, where it is attached
     bool host = true;
 };
+
+std::optional<std::uint32_t> socket_lookup_of(const Instance& instance) {
+    const auto program = instance.pins().open("sk_lookup");
+    if (!program) return std::nullopt;
+    const auto id = program_id(program->get());
+    return id ? std::optional(*id) : std::nullopt;
+}
 
 Known known_of(std::string_view name) {
     Known known;
@@ -30,6 +38,7 @@ Known known_of(std::string_view name) {
         if (each.state == InterfaceState::attached) known.attached.insert(each.ifindex);
     }
     if (auto targets = target_rows(*instance)) known.targets = std::move(*targets);
+    known.socket_lookup = socket_lookup_of(*instance);
     known.host = settings_in_force(*instance).host;
     return known;
 }
@@ -93,6 +102,7 @@ Result<std::vector<Finding>> diagnose(std::string_view instance, const std::opti
     }
     examine_traffic(findings, devices, known);
     append(findings, judge_targets(known.targets));
+    if (const auto facts = socket_facts(known.socket_lookup)) append(findings, judge_sockets(*facts, known.listeners));
     return findings;
 }
 

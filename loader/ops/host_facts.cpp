@@ -7,6 +7,7 @@
 #include <xdemux/kernel/net_sysctl.h>
 #include <xdemux/kernel/pins.h>
 #include <xdemux/kernel/privilege.h>
+#include <xdemux/kernel/socket_lookup.h>
 #include <xdemux/ops/host_facts.h>
 
 namespace xdemux {
@@ -99,6 +100,16 @@ Result<TrafficFacts> traffic_facts(const std::set<std::uint32_t>& devices) {
     facts.sockets = std::move(*sockets);
     facts.ephemeral = ephemeral_range();
     facts.reserved = reserved_ports();
+    return facts;
+}
+
+Result<SocketFacts> socket_facts(std::optional<std::uint32_t> ours) {
+    SocketFacts facts;
+    auto routes = local_routes();
+    if (!routes) return fail(routes.error());
+    facts.routes = std::move(*routes);
+    facts.programs = socket_lookup_programs().value_or(std::vector<std::uint32_t>{});
+    facts.ours = ours;
     return facts;
 }
 

@@ -14,10 +14,12 @@
 #include <xdemux/kernel/link.h>
 #include <xdemux/kernel/netns.h>
 #include <xdemux/kernel/privilege.h>
+#include <xdemux/kernel/socket_lookup.h>
 #include <xdemux/ops/instance.h>
 #include <xdemux/ops/lease_host.h>
 #include <xdemux/ops/listeners.h>
 #include <xdemux/ops/locals.h>
+#include <xdemux/ops/sockets.h>
 #include <xdemux/ops/xsks.h>
 
 #include "group_maps.h"
@@ -78,7 +80,9 @@ bool has_live_links(const PinDirectory& pins) {
         if (!link) continue;
         if (const auto info = link_info(link->get()); info && info->ifindex != 0) return true;
     }
-    return false;
+    if (!pins.has_socket_lookup()) return false;
+    const auto link = pins.open("sk_lookup_link");
+    return link && socket_lookup_is_live(link->get()).value_or(false);
 }
 
 /// Whether this namespace may end it: its own, or one of which nothing is left.
@@ -277,6 +281,7 @@ Status Instance::recover() {
     if (auto recovered = recover_groups(*tables_); !recovered) return recovered;
     if (auto recovered = recover_listeners(*this); !recovered) return recovered;
     if (auto swept = sweep_xsks(*this); !swept) return swept;
+    if (auto settled = settle_socket_lookup(*this); !settled) return settled;
     if (settings_.confirm_by_ns == 0 || coarse_now_ns() <= settings_.confirm_by_ns) return {};
     contract::settings final_settings = settings_;
     final_settings.rules = final_settings.fallback;
@@ -302,21 +307,41 @@ Instance::~Instance() {
     [[maybe_unused]] const Status gone = pins_.remove();
 }
 
+Result<LoadedObject> Instance::load_object(ObjectOptions options, std::vector<std::string> reused) const {
+    std::vector<Fd> tables;
+    for (auto& table : reused) {
+        auto fd = pins_.open(table);
+        if (!fd) return fail(fd.error());
+        options.reuse.push_back({std::move(table), fd->get()});
+        tables.push_back(std::move(*fd));
+    }
+    return LoadedObject::load(options);
+}
+
 Status Instance::replace_program(const contract::settings& settings) {
     assert(writable());
     ObjectOptions options{settings, {}, {}, verifier_log_};
-    std::vector<Fd> tables;
-    for (const auto& table : table_names()) {
-        auto fd = pins_.open(table);
-        if (!fd) return fail(fd.error());
-        options.reuse.push_back({table, fd->get()});
-        tables.push_back(std::move(*fd));
-    }
-    const auto object = LoadedObject::load(options);
+    options.socket_lookup = pins_.has_socket_lookup();
+    const auto object = load_object(std::move(options), table_names());
     if (!object) return fail(object.error());
     if (auto replaced = pins_.replace(*object); !replaced) return replaced;
     settings_ = settings;
     return {};
+}
+
+// With the settings that are pinned, not with equal ones: a program and its settings belong together.
+Status Instance::serve_sockets(bool wanted) {
+    assert(writable());
+    if (wanted == pins_.has_socket_lookup()) return {};
+    if (!wanted) return pins_.end_socket_lookup();
+    ObjectOptions options{settings_, {}, {}, verifier_log_};
+    options.pipeline = false;
+    options.socket_lookup = true;
+    auto reused = table_names();
+    reused.emplace_back("settings");
+    const auto object = load_object(std::move(options), std::move(reused));
+    if (!object) return fail(object.error());
+    return pins_.begin_socket_lookup(object->socket_lookup());
 }
 
 Status Instance::unload() {

@@ -12,6 +12,7 @@
 #include <xdemux/ops/attach.h>
 #include <xdemux/ops/listeners.h>
 #include <xdemux/ops/locals.h>
+#include <xdemux/ops/sockets.h>
 #include <xdemux/ops/targets.h>
 #include <xdemux/policy/batch.h>
 #include <xdemux/policy/listener_tables.h>
@@ -263,6 +264,7 @@ Status check_plan(const Instance& instance, const ListenerSet& from, const Liste
         if (const auto resolved = resolve_target(tables, listener.target); !resolved) return fail(resolved.error());
         if (auto kept = check_sticky_rate(tables, listener); !kept) return kept;
     }
+    if (auto served = check_socket_listeners(tables, plan.added); !served) return served;
     if (auto room = check_listener_room(tables, from, plan); !room) return room;
     if (auto room = check_guard_room(tables, from, plan.added); !room) return room;
     return check_room(tables, table_sizes(from), plan.forward);

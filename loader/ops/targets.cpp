@@ -11,6 +11,7 @@
 #include <xdemux/kernel/grace.h>
 #include <xdemux/kernel/netlink.h>
 #include <xdemux/ops/listeners.h>
+#include <xdemux/ops/sockets.h>
 #include <xdemux/ops/targets.h>
 #include <xdemux/ops/xsks.h>
 
@@ -246,6 +247,7 @@ Result<std::uint32_t> claim_target(Instance& instance, const Target& target) {
     if (auto prepared = prepare(tables, *resolved); !prepared) return fail(prepared.error());
     if (auto zeroed = tables.steering.target_counts.zero(*number); !zeroed) return fail(zeroed.error());
     if (auto put = tables.steering.targets.put(*number, encode(*resolved)); !put) return fail(put.error());
+    if (auto settled = settle_socket_lookup(instance); !settled) return fail(settled.error());
     return number;
 }
 
@@ -266,6 +268,7 @@ Status sweep_targets(Instance& instance) {
         if (auto cleared = tables.steering.targets.put(number, {}); !cleared) return cleared;
         targets->erase(number);
     }
+    if (auto settled = settle_socket_lookup(instance); !settled) return settled;
     return release_unused(tables, *targets);
 }
 

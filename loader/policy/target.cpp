@@ -72,6 +72,11 @@ class Reader {
             if (auto option = read_option(*part); !option) return fail(std::move(option.error()));
         }
         if (target_.src_mac && !target_.dst_mac) return fail(bad(text_, "src=MAC goes with mac=MAC"));
+        // The kernel's look-up of sockets has two answers without one: go on looking, and none.
+        if (target_.kind == TargetKind::socket && target_.fallback == TargetKind::drop)
+            return fail(bad(text_,
+                            "without its socket, a packet can be passed or rejected, not dropped in silence; use "
+                            "fallback=reject"));
         return target_;
     }
 

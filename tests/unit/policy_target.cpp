@@ -17,7 +17,7 @@ Target target(const std::string& text) {
 TEST(Target, is_read_as_it_is_written) {
     for (const auto* text : {"pass", "drop", "reject", "cpu:3", "cpu:2-5", "cpu:0,queue=64,fallback=drop", "dev:eth1",
                              "dev:eth1,mac=02:00:00:00:00:0a,src=02:00:00:00:00:0b", "group:web",
-                             "xsk:dns,fallback=reject", "socket:http-1"})
+                             "xsk:dns,fallback=reject", "socket:http-1", "socket:http-1,fallback=reject"})
         EXPECT_EQ(target(text).to_string(), text);
     EXPECT_EQ(target("cpu:2-5").last_cpu, 5U);
     EXPECT_EQ(target("cpu:2").queue, Target::default_queue);
@@ -47,6 +47,7 @@ TEST(Target, bad_ones_are_named) {
         {"xsk:a b", "a b"},
         {"xsk:dns,fallback=cpu:1", "fallback is pass, drop or reject"},
         {"drop,fallback=pass", "unknown option"},
+        {"socket:web,fallback=drop", "can be passed or rejected, not dropped in silence"},
         {"group:web,", "unknown option \"\""},
     };
     for (const auto& [text, message] : cases) {

@@ -33,6 +33,8 @@ struct ObjectOptions {
     TableSizes sizes{};
     std::vector<NamedFd> reuse{};
     VerifierLog verifier_log{};
+    bool pipeline = true;        ///< load the XDP program
+    bool socket_lookup = false;  ///< load the sk_lookup program
 };
 
 /// The names of all maps but `settings`, which changes with the program.
@@ -45,13 +47,17 @@ class LoadedObject {
     /// lines.
     static Result<LoadedObject> load(const ObjectOptions& options);
 
+    /// The XDP program; -1 where it was not asked for.
     [[nodiscard]] int program() const { return program_.get(); }
+    /// The sk_lookup program; -1 where it was not asked for.
+    [[nodiscard]] int socket_lookup() const { return socket_lookup_.get(); }
     [[nodiscard]] int settings() const { return settings_.get(); }
     /// Every map but the settings, by name.
     [[nodiscard]] const std::vector<std::pair<std::string, Fd>>& tables() const { return tables_; }
 
   private:
     Fd program_;
+    Fd socket_lookup_;
     Fd settings_;
     std::vector<std::pair<std::string, Fd>> tables_;
 };

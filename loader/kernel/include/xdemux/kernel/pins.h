@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The pins of an instance: /sys/fs/bpf/xdemux/INSTANCE/ with every map by its name, the program as `prog`, its
-// read-only data as `settings`, and a link for each interface as `link_IFINDEX`. Creation and replacement each have one
-// rename at which they take effect; before it they can be undone, after it completed. Writers hold the instance's lock.
+// read-only data as `settings`, and a link for each interface as `link_IFINDEX`. While packets are delivered to
+// sockets, the sk_lookup program as `sk_lookup` and its link to the network namespace as `sk_lookup_link`. Creation and
+// replacement each have one rename at which they take effect; before it they can be undone, after it completed. Writers
+// hold the instance's lock.
 //
-// Replacement: `prog_new` and `settings_new` are pinned, the links updated, then prog_new -> prog is THE COMMIT POINT,
-// then settings_new -> settings. Hence to whoever comes after a killed writer: prog_new there = not committed, the
-// links go back to `prog`; settings_new alone = committed, the second rename is missing.
+// Replacement: `prog_new`, `sk_lookup_new` and `settings_new` are pinned, the links updated, then prog_new -> prog is
+// THE COMMIT POINT, then the others are renamed likewise. Hence to whoever comes after a killed writer: prog_new there =
+// not committed, the links go back to `prog` and `sk_lookup`; another alone = committed, its rename is missing.
 #pragma once
 
 #include <cstdint>
@@ -47,15 +49,24 @@ class PinDirectory {
     /// By ifindex.
     [[nodiscard]] Result<std::vector<LinkPin>> links() const;
 
+    /// Whether the sk_lookup program is there and attached.
+    [[nodiscard]] bool has_socket_lookup() const;
+
     /// Pins all of the object aside and publishes it by one rename.
     [[nodiscard]] Status create(const LoadedObject& object) const;
-    /// Puts the object's program and settings in the place of the present ones, through every link; all or none.
+    /// Puts the object's programs and settings in the place of the present ones, through every link; all or none. It
+    /// must have the sk_lookup program where that is attached.
     [[nodiscard]] Status replace(const LoadedObject& object) const;
     /// Pins a link.
     [[nodiscard]] Status pin_link(int link_fd, std::uint32_t ifindex) const;
     /// Detaches the interface and removes the pin.
     [[nodiscard]] Status remove_link(std::uint32_t ifindex) const;
-    /// Detaches every interface, hides the instance by one rename, and removes what it was.
+    /// Attaches the sk_lookup program to the network namespace of the calling thread, and pins both. Errors as
+    /// create_socket_lookup_link()'s.
+    [[nodiscard]] Status begin_socket_lookup(int program) const;
+    /// Takes it off again; no error where it is not there.
+    [[nodiscard]] Status end_socket_lookup() const;
+    /// Detaches every interface and the sk_lookup program, hides the instance by one rename, and removes what it was.
     [[nodiscard]] Status remove() const;
 
     /// Clears what a killed writer left of a creation or a removal; the instance itself may not be there.
@@ -67,7 +78,12 @@ class PinDirectory {
     static std::vector<std::string> instances();
 
   private:
+    [[nodiscard]] Status pin_new(const LoadedObject& object) const;
+    [[nodiscard]] Status unpin_new() const;
+    [[nodiscard]] Status complete_new() const;
     [[nodiscard]] Status update_links(int program, int fallback) const;
+    [[nodiscard]] Status update_socket_lookup(int program) const;
+    [[nodiscard]] Status restore_links() const;
     [[nodiscard]] Status remove_dead_links() const;
 
     std::string instance_;

@@ -50,6 +50,8 @@ struct HostSocket {
     bool v6only = false;            ///< a wildcard IPv6 socket without it hears IPv4 too
     std::uint32_t uid = 0;          ///< owner
     std::uint64_t inode = 0;        ///< 0 where no process holds it (TIME_WAIT, half-open); see process.h
+    Family family = Family::ipv4;   ///< of the socket itself, whatever it speaks
+    std::uint64_t cookie = 0;       ///< the kernel's number of it, never used again (SO_COOKIE)
 };
 
 /// Every TCP socket in any state and every bound UDP socket, both families. A snapshot taken while sockets come and

@@ -61,6 +61,9 @@ std::vector<Finding> judge_traffic(const TrafficFacts& facts, const Shelter& she
 /// Listeners, the host's sockets and ours, on ports that the kernel may hand to outgoing connections.
 std::vector<Finding> judge_ephemeral(const TrafficFacts& facts, const ListenerSet& listeners);
 
+/// Whether the kernel's look-up of sockets comes to ask for the listeners that lead to sockets.
+std::vector<Finding> judge_sockets(const SocketFacts& facts, const ListenerSet& listeners);
+
 /// Targets that cannot act right now.
 std::vector<Finding> judge_targets(std::span<const TargetRow> rows);
 

@@ -65,4 +65,12 @@ struct TrafficFacts {
 /// For packets that come in at `devices`. Errors: `not_permitted`, `failed`.
 Result<TrafficFacts> traffic_facts(const std::set<std::uint32_t>& devices);
 
+struct SocketFacts {
+    std::vector<LocalRoute> routes;
+    std::vector<std::uint32_t> programs;  ///< ids of the namespace's sk_lookup programs, in the order they are asked
+    std::optional<std::uint32_t> ours;    ///< of them, this instance's
+};
+/// What cannot be asked is left out. `ours`: as in SocketFacts.
+Result<SocketFacts> socket_facts(std::optional<std::uint32_t> ours);
+
 }  // namespace xdemux

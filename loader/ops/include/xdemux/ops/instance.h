@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <xdemux/base/error.h>
 #include <xdemux/contract.h>
@@ -75,6 +76,10 @@ class Instance {
     /// stay. It must be writable().
     Status replace_program(const contract::settings& settings);
 
+    /// Has the network namespace's look-up of sockets ask the listeners as well, or no longer; nothing where it is so
+    /// already. It must be writable(). Errors as PinDirectory::begin_socket_lookup()'s.
+    Status serve_sockets(bool wanted);
+
     /// Detaches every interface and removes the tables. It must be writable(); nothing else may be called afterwards.
     Status unload();
 
@@ -84,6 +89,8 @@ class Instance {
     static Result<Instance> create(PinDirectory pins, InstanceLock lock, const InstanceOptions& options);
     Status load_tables();
     Status recover();
+    /// The object with tables that are there already.
+    Result<LoadedObject> load_object(ObjectOptions options, std::vector<std::string> reused) const;
 
     PinDirectory pins_;
     std::optional<InstanceLock> lock_;
