@@ -21,6 +21,7 @@
 #include "commands/reason.h"
 #include "commands/scan.h"
 #include "commands/settings.h"
+#include "commands/socket.h"
 #include "commands/table.h"
 #include "commands/target.h"
 #include "commands/verify.h"
@@ -61,6 +62,7 @@ CommandLine::CommandLine() : app_("the port table of a host, one layer earlier",
     add_table_command(app_, commands_);
     add_counter_commands(app_, commands_);
     add_reason_commands(app_, commands_);
+    add_socket_commands(app_, commands_);
     add_target_commands(app_, commands_);
     add_scan_commands(app_, commands_);
     add_xsk_commands(app_, commands_);
