@@ -19,6 +19,7 @@
 #include "flood.h"
 #include "host_sockets.h"
 #include "report.h"
+#include "sockets.h"
 #include "support/testbed.h"
 
 namespace xdemux::bench {
@@ -101,10 +102,9 @@ std::string measure(const Options& options) {
     Timer timer(ifindex);
     std::vector<Line> lines =
         run(timer, options.flows ? flow_scenarios() : scenarios(ifindex), options.effort, show_progress);
-    if (options.flows) {
-        const auto filled = measure_fill(options.fill_effort, show_step);
-        lines.insert(lines.begin(), filled.begin(), filled.end());
-    }
+    const auto more = options.flows ? measure_fill(options.fill_effort, show_step)
+                                    : run_sockets(sockets.front().get(), options.effort, show_progress);
+    lines.insert(options.flows ? lines.begin() : lines.end(), more.begin(), more.end());
     hide_progress();
     return options.json ? render_json(lines) : render_table(lines, options.verbose);
 }
