@@ -137,8 +137,8 @@ static __always_inline int assign(struct bpf_sk_lookup *ctx, __u32 number)
 	return !refused;
 }
 
-/* What of a target of another kind is not ours. SK_DROP is a reject: the kernel answers as for a
- * closed port. */
+/* A target of another kind is none of ours. SK_DROP is a reject: the kernel answers as for a closed
+ * port. */
 static __always_inline int fall_back_from(__u32 number)
 {
 	const struct target *t = bpf_map_lookup_elem(&targets, &number);

@@ -103,6 +103,7 @@ class Change:
 ATTACH = ("attach", WORLD.host.dev, "--mode", "generic")
 LISTENER = ("listener", "add", "tcp", "*:80", "--name", "web")
 FLOW = ("flow", "add", "tcp", "192.0.2.1:80", "192.0.2.2:40000")
+DELIVERED = ("listener", "add", "tcp", "192.0.2.1:90", "--to", "socket:web")
 GROUP = ("group", "add", "web", "cpu:0=3", "drop", "--sticky")
 SHARED = ("listener", "add", "udp", "*:54", "--reuseport", "--to")
 GUARDED = ("listener", "add", "udp", "*:53", "--from", "10.0.0.0/8,2001:db8::/32", "--rate", "10")
@@ -135,6 +136,9 @@ def changes():
         Change("flow add", ("flow", "add", "udp", "[2001:db8::1]:53", "[2001:db8::2]:4711", "--to", "drop"), some),
         Change("flow del", ("flow", "del", *FLOW[2:]), some),
         Change("flow flush", ("flow", "flush"), some),
+        Change("listener add, socket", DELIVERED, some),
+        Change("listener del, socket", ("listener", "del", "tcp", "192.0.2.1:90"), (*some, DELIVERED)),
+        Change("set, socket", ("set", "--enforce", "--closed", "drop", "--force"), (*some, DELIVERED)),
         Change("group add", GROUP, some),
         Change("group set", ("group", "set", "web", "cpu:0,queue=64=2", "reject=1", "drop=0", "--remove", "cpu:0"), (*some, GROUP)),
         Change("group del", ("group", "del", "web"), (*some, GROUP)),
