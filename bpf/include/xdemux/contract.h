@@ -507,8 +507,8 @@ XDEMUX_ASSERT_LAYOUT(struct flow_line, 64);
  * Maps flows4 and flows6, arrays by place. What `use`, `life` and `traffic` are made of:
  *   use      enum flow_state << FLOW_STATE_SHIFT | the target's number
  *   life     enum proto << FLOW_PROTO_SHIFT | generation: how often the place was used
- *   traffic  more << FLOW_MORE_SHIFT | packets << FLOW_PACKETS_SHIFT | bytes, where `more` says that
- *            there may be more of both in flow_carries
+ *   traffic  more << FLOW_MORE_SHIFT | packets << FLOW_PACKETS_SHIFT | bytes; `more`: there may be
+ *            more of both in flow_carries
  */
 XDEMUX_CONSTANT(FLOW_STATE_SHIFT, 12);
 XDEMUX_CONSTANT(FLOW_TARGET_MASK, 0x0fff);
