@@ -6,8 +6,8 @@
 // hold the instance's lock.
 //
 // Replacement: `prog_new`, `sk_lookup_new` and `settings_new` are pinned, the links updated, then prog_new -> prog is
-// THE COMMIT POINT, then the others are renamed likewise. Hence to whoever comes after a killed writer: prog_new there =
-// not committed, the links go back to `prog` and `sk_lookup`; another alone = committed, its rename is missing.
+// THE COMMIT POINT, then the others are renamed likewise. Hence to whoever comes after a killed writer: prog_new there
+// = not committed, the links go back to `prog` and `sk_lookup`; another alone = committed, its rename is missing.
 #pragma once
 
 #include <cstdint>
