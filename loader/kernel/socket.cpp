@@ -119,8 +119,9 @@ Result<Fd> inherited_descriptor(int fd) {
 Result<Fd> passed_descriptor(std::string_view name) {
     const auto count = environment_number("LISTEN_FDS");
     if (environment_number("LISTEN_PID") != ::getpid() || !count || *count <= 0)
-        return fail(ErrorKind::not_found, "the service manager passed no sockets to this process (LISTEN_PID, "
-                                          "LISTEN_FDS); start it by a service unit with Sockets=");
+        return fail(ErrorKind::not_found,
+                    "the service manager passed no sockets to this process (LISTEN_PID, "
+                    "LISTEN_FDS); start it by a service unit with Sockets=");
     const auto names = passed_names(static_cast<std::size_t>(*count));
     std::optional<int> found;
     for (std::size_t i = 0; i < names.size(); ++i) {

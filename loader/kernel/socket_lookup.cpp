@@ -38,7 +38,8 @@ Result<Fd> create_socket_lookup_link(int program) {
 Result<bool> socket_lookup_is_live(int link) {
     bpf_link_info info{};
     __u32 size = sizeof info;
-    if (::bpf_obj_get_info_by_fd(link, &info, &size) != 0) return fail_system(errno, "cannot inspect an sk_lookup link");
+    if (::bpf_obj_get_info_by_fd(link, &info, &size) != 0)
+        return fail_system(errno, "cannot inspect an sk_lookup link");
     if (info.type != BPF_LINK_TYPE_NETNS) return fail(ErrorKind::failed, "a pinned link is no sk_lookup link");
     return info.netns.netns_ino != 0;
 }

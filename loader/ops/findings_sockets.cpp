@@ -12,22 +12,19 @@ namespace xdemux {
 namespace {
 
 bool is_local(const Prefix& prefix, const std::vector<LocalRoute>& routes) {
-    return std::ranges::any_of(routes, [&](const LocalRoute& route) {
-        return route.prefix.contains(prefix);
-    });
+    return std::ranges::any_of(routes, [&](const LocalRoute& route) { return route.prefix.contains(prefix); });
 }
 
 Finding not_local(const Listener& listener) {
     const std::string prefix = listener.local.prefix.to_string();
-    return {Severity::warning,
-            FindingGroup::target,
-            "socket_prefix",
-            fmt::format("listener {}", listener.describe()),
-            fmt::format("{} is not this host's by any route", prefix),
-            fmt::format("the kernel looks for no socket for such packets, so none gets to {}",
-                        listener.target.to_string()),
-            fmt::format("ip {}route add local {} dev lo", listener.local.family() == Family::ipv6 ? "-6 " : "",
-                        prefix)};
+    return {
+        Severity::warning,
+        FindingGroup::target,
+        "socket_prefix",
+        fmt::format("listener {}", listener.describe()),
+        fmt::format("{} is not this host's by any route", prefix),
+        fmt::format("the kernel looks for no socket for such packets, so none gets to {}", listener.target.to_string()),
+        fmt::format("ip {}route add local {} dev lo", listener.local.family() == Family::ipv6 ? "-6 " : "", prefix)};
 }
 
 /// `first`: of them, those that are asked before ours.

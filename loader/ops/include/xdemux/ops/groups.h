@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The groups of an instance: made, changed, deleted, looked at, and asked what a change would move. How flows are spread
-// is policy/group.h's part.
+// The groups of an instance: made, changed, deleted, looked at, and asked what a change would move. How flows are
+// spread is policy/group.h's part.
 #pragma once
 
 #include <cstdint>

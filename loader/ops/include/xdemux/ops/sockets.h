@@ -34,10 +34,10 @@ struct SocketSource {
     std::optional<int> fd{};     ///< its descriptor there; none: the service manager passed it to this process
 };
 
-/// Puts the socket in the place of the one that the name may have, at once: no packet meets neither. The kernel takes it
-/// out once it is closed, or shut down. The instance must be writable(). Errors: `usage` (a wrong name; no socket that
-/// waits for peers; one that a listener's packets do not fit), `not_found` (no such process or descriptor), `failed` (of
-/// another network namespace), and settle_socket_lookup()'s.
+/// Puts the socket in the place of the one that the name may have, at once: no packet meets neither. The kernel takes
+/// it out once it is closed, or shut down. The instance must be writable(). Errors: `usage` (a wrong name; no socket
+/// that waits for peers; one that a listener's packets do not fit), `not_found` (no such process or descriptor),
+/// `failed` (of another network namespace), and settle_socket_lookup()'s.
 Status register_socket(Instance& instance, const std::string& name, const SocketSource& source, bool dry_run = false);
 
 /// Takes it out; the socket itself goes on. The instance must be writable(). Errors: `not_found`, `in_use` naming the

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// SipHash (Aumasson and Bernstein, 2012), 2-4 unless said otherwise, a keyed hash whose values cannot be told without the key, and what is
-// drawn from it. It keeps no secrets: where a key comes from is the part of others.
+// SipHash (Aumasson and Bernstein, 2012), 2-4 unless said otherwise, a keyed hash whose values cannot be told without
+// the key, and what is drawn from it. It keeps no secrets: where a key comes from is the part of others.
 #pragma once
 
 #include <cstdint>
