@@ -11,6 +11,7 @@
 
 #include "flow_table.h"
 #include "frame.h"
+#include "group_table.h"
 #include "maps.h"
 #include "packet.h"
 #include "reject.h"
@@ -25,14 +26,9 @@ static __always_inline __u32 choice_of(__u32 hash, __u32 count)
 /* The member of a group that the hash falls on; 0: it has none. */
 static __always_inline __u32 member_of(__u32 group, __u32 hash)
 {
-	__u32 zero = 0, place = choice_of(hash, GROUP_PLACES);
-	const struct group_table *table;
-	void *inner;
+	const struct group_table *table = group_table_of(group);
+	__u32 place = choice_of(hash, GROUP_PLACES);
 
-	inner = bpf_map_lookup_elem(&group_tables, &group);
-	if (!inner)
-		return 0;
-	table = bpf_map_lookup_elem(inner, &zero);
 	barrier_var(place); /* the verifier knows less of a product */
 	return table && place < GROUP_PLACES ? table->members[place] : 0;
 }

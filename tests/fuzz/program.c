@@ -8,8 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "demux.bpf.c"
+#include <xdemux/contract.h>
+
 #include "world.h"
+
+/* In place of group_table.h: of a map of maps the world knows nothing. */
+#define XDEMUX_GROUP_TABLE_H
+static const struct group_table* group_table_of(__u32 group);
+
+#include "demux.bpf.c"
 
 #define INPUT_HEADER 16
 #define METADATA_SIZE sizeof(struct trace)
@@ -28,7 +35,30 @@ static void require(int holds, const char* what) {
 }
 
 static __u8 a_target(__u32 any) {
-    return TARGET_PASS + any % (TARGET_REJECT - TARGET_PASS + 1);
+    return TARGET_PASS + any % (TARGET_STEER - TARGET_PASS + 1);
+}
+
+/* A target's number. */
+static __u16 a_number(__u32 any) {
+    return any & 64 ? TARGET_FIRST + any % 32 : TARGET_PASS + any % (TARGET_REJECT - TARGET_PASS + 1);
+}
+
+static void shape_target(struct target* target) {
+    target->kind = (__u32)target->kind % (TARGET_SOCKET + 1);
+    target->fallback = TARGET_PASS + (__u32)target->fallback % (TARGET_REJECT - TARGET_PASS + 1);
+    target->count = 1 + target->count % 8;
+}
+
+static const struct group_table* group_table_of(__u32 group) {
+    static struct group_table table;
+    __u8 choice[2];
+    size_t place;
+
+    world_draw(choice, sizeof(choice));
+    if (!choice[0]) return NULL;
+    for (place = 0; place < GROUP_PLACES; place++)
+        table.members[place] = choice[0] & 1 ? a_number(choice[1] + group) : 0;
+    return &table;
 }
 
 /* Without seeds every flow has the tag 1 in the first word: half of the places are candidates, in the flow's own line
@@ -43,7 +73,7 @@ static void shape_line(struct flow_line* line) {
 
 /* Half of the entries are the packet's, where it has plain headers. `rest` is what follows the addresses. */
 static int shape_flow(struct flow_rest* rest, const uint8_t* protocol, const uint8_t* ports) {
-    rest->use = (rest->use & ~FLOW_TARGET_MASK) | a_target(rest->use);
+    rest->use = (rest->use & ~FLOW_TARGET_MASK) | a_number(rest->use);
     if (!(rest->owner & 1) || the_frame + the_size < ports + 4) return 0;
     rest->remote_port = ports[0] << 8 | ports[1];
     rest->local_port = ports[2] << 8 | ports[3];
@@ -78,7 +108,11 @@ void world_shape(const void* map, void* value) {
         slot->target[0] = slot->target[0] & 4 ? a_target(slot->target[0]) : TARGET_NONE;
         slot->target[1] = slot->target[1] & 4 ? a_target(slot->target[1]) : TARGET_NONE;
     } else if (map == &fragments) {
-        ((struct fragment*)value)->verdict %= VERDICT_STEER;
+        ((struct fragment*)value)->verdict %= VERDICT_COUNT;
+    } else if (map == &targets) {
+        shape_target(value);
+    } else if (map == &listener_targets) {
+        ((struct listener_target*)value)->target = a_number(((struct listener_target*)value)->target);
     }
 }
 
@@ -185,10 +219,13 @@ static void check_run(int action, const uint8_t* before, size_t size, __u64 coun
     size_t size_after;
     const uint8_t* after = world_frame(&size_after);
 
-    require(action == XDP_PASS || action == XDP_DROP || action == XDP_TX, "an action");
+    require(action == XDP_PASS || action == XDP_DROP || action == XDP_TX || action == XDP_REDIRECT, "an action");
     require(packets_counted() == counted + !traced, "one reason for each packet");
     if (action == XDP_PASS || traced)
         require(size == size_after && !memcmp(before, after, size), "what passes is left as it was");
+    /* Two MAC addresses may be written. */
+    if (action == XDP_REDIRECT)
+        require(size == size_after && !memcmp(before + 12, after + 12, size - 12), "what is steered is left as it was");
     if (action == XDP_TX && !traced) check_answer(after, size_after);
 }
 

@@ -187,6 +187,20 @@ long bpf_sk_assign(struct bpf_sk_lookup* ctx, struct bpf_sock* sk, __u64 flags) 
     return 0;
 }
 
+/* Whoever is to have the packet may be gone. */
+int world_redirect(void) {
+    return draw_byte() & 1 ? XDP_REDIRECT : XDP_ABORTED;
+}
+
+long bpf_check_mtu(struct xdp_md* ctx, __u32 ifindex, __u32* mtu, __s32 delta, __u64 flags) {
+    (void)ctx;
+    (void)ifindex;
+    (void)delta;
+    (void)flags;
+    *mtu = draw_byte();
+    return draw_byte() & 1;
+}
+
 long bpf_fib_lookup(struct xdp_md* ctx, struct bpf_fib_lookup* params, int size, __u32 flags) {
     uint8_t touched[sizeof(*params)];
 

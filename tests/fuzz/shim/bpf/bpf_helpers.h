@@ -43,6 +43,10 @@ struct bpf_sock* world_socket(const struct bpf_sock_tuple* tuple, __u32 size);
 long bpf_sk_release(struct bpf_sock* sk);
 long bpf_sk_assign(struct bpf_sk_lookup* ctx, struct bpf_sock* sk, __u64 flags);
 
+int world_redirect(void);
+#define bpf_redirect_map(map, key, flags) ((void)(key), world_redirect())
+long bpf_check_mtu(struct xdp_md* ctx, __u32 ifindex, __u32* mtu, __s32 delta, __u64 flags);
+
 long bpf_fib_lookup(struct xdp_md* ctx, struct bpf_fib_lookup* params, int size, __u32 flags);
 __u64 bpf_ktime_get_ns(void);
 __u64 bpf_ktime_get_coarse_ns(void);
