@@ -12,6 +12,7 @@ or UDP, with the address and port that the client asked for and with its own pro
 To replace it without refusing a connection, start its successor, then end it (SIGTERM): it answers who came before.
 """
 import argparse
+import math
 import os
 import select
 import shlex
@@ -20,8 +21,10 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 
-DRAIN_SECONDS = 1.0
+DRAIN_SECONDS = 1.0  # without a client, and the server ends
+DRAIN_LIMIT = 5.0  # ends it also where it has no successor
 IP_RECVORIGDSTADDR = IP_ORIGDSTADDR = getattr(socket, "IP_RECVORIGDSTADDR", 20)
 ADDRESS = struct.Struct("!2xH4s8x")  # struct sockaddr_in
 
@@ -76,13 +79,14 @@ class Udp:
 
 def serve(server, ended):
     """Until `ended` is readable, and then until nobody has come for a second: who was waiting is answered."""
-    patience = None
+    patience, deadline = None, math.inf
     server.socket.setblocking(False)
-    while True:
+    while time.monotonic() < deadline:
         ready, _, _ = select.select((server.socket, ended) if patience is None else (server.socket,), (), (), patience)
         if ended in ready:
-            patience = DRAIN_SECONDS
-        elif not ready:
+            patience, deadline = DRAIN_SECONDS, time.monotonic() + DRAIN_LIMIT
+            continue
+        if not ready:
             return
         try:
             server.serve_one()

@@ -16,7 +16,8 @@ std::vector<SocketRow> rows() {
     web.socket->local_port = 38'123;
     web.process = Process{99, "nginx"};
     web.users = 2;
-    web.count = {1000, 0, 3, 0};
+    web.count.packets = 1000;
+    web.count.fallback_packets = 3;
     return {web, {Target::parse("socket:dns,fallback=reject").value()}};
 }
 
