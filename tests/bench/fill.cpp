@@ -28,8 +28,9 @@ double fill_table(const FlowTable& table, const std::vector<FlowTable::Item>& it
     must(table.claim_all(items, inserted));
     const double ns = ns_since(start, items.size());
     if (inserted != items.size()) throw std::runtime_error("a flow was there before");
-    for (const auto& item : items)
-        must(table.erase(item.key));
+    for (const auto& item : items) {
+        if (!must(table.erase(item.key))) throw std::runtime_error("a flow was gone");
+    }
     return ns;
 }
 

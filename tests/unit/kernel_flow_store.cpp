@@ -10,6 +10,8 @@
 
 #include <xdemux/kernel/flow_store.h>
 
+#include "support/flow_world.h"
+
 namespace xdemux {
 namespace {
 
@@ -118,6 +120,27 @@ TEST_P(FlowStoreTest, holds_what_a_plain_map_holds) {
     for (std::uint32_t place = 0; place < table.store.places(); ++place)
         walked += table.store.at(place).has_value() ? 1 : 0;
     EXPECT_EQ(walked, model.size());
+}
+
+// The word's comparison may name the place above a true match too, whatever is there.
+TEST_P(FlowStoreTest, finds_no_erased_flow_beside_another_of_its_tag) {
+    const test::FlowWorld world(GetParam(), 1);
+    const FlowStore::Writer writer(world.store(), 1, [](std::uint32_t) { return false; });
+    std::map<std::uint64_t, flow_key> alone;
+    std::set<std::uint32_t> tags;
+    for (std::uint32_t i = 0; tags.size() < 254; ++i) {
+        ASSERT_LT(i, 100'000U) << "only " << tags.size() << " tags were seen";
+        const flow_key key = world.key(i);
+        const std::uint64_t home = world.home(key);
+        const auto [other, is_new] = alone.emplace(home, key);
+        if (is_new || !tags.insert(home & 0xff).second) continue;
+        ASSERT_EQ(writer.insert(other->second, {}), FlowStore::Inserted::done);
+        ASSERT_EQ(writer.insert(key, {}), FlowStore::Inserted::done);
+        ASSERT_EQ(writer.erase(key), FlowStore::Erased::done);
+        EXPECT_FALSE(world.store().find(key)) << "tag " << (home & 0xff);
+        EXPECT_TRUE(world.store().find(other->second));
+        ASSERT_EQ(writer.erase(other->second), FlowStore::Erased::done);
+    }
 }
 
 TEST_P(FlowStoreTest, says_nothing_of_elsewhere_once_all_flows_are_gone) {

@@ -25,8 +25,8 @@ namespace xdemux::contract
 #define XDEMUX_CONSTANT(name, value)	 enum { name = (value) }
 #endif
 
-/* Raised when a layout below changes: tools refuse the tables of another version. */
-XDEMUX_CONSTANT(CONTRACT_VERSION, 4);
+/* Raised when a layout below changes, or what it means: tools refuse tables of another version. */
+XDEMUX_CONSTANT(CONTRACT_VERSION, 5);
 
 XDEMUX_CONSTANT(NAME_SIZE, 16); /* a name and its terminating zero */
 XDEMUX_CONSTANT(ADDR_SIZE, 16);

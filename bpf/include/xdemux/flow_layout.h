@@ -103,11 +103,12 @@ XDEMUX_INLINE __u32 flow_word_of(__u64 hash)
 	return ((__u32)hash >> 16) * FLOW_WORDS >> 16;
 }
 
+/* 2 to 255. A free place has 0; and no flow has 1, or a free place could be a false candidate. */
 XDEMUX_INLINE __u32 flow_tag_of(__u64 hash)
 {
 	__u32 tag = hash & 0xff;
 
-	return tag ? tag : 1;
+	return tag > 1 ? tag : tag | 2;
 }
 
 XDEMUX_INLINE __u32 flow_place(__u32 line, __u32 word, __u32 slot)
@@ -115,7 +116,9 @@ XDEMUX_INLINE __u32 flow_place(__u32 line, __u32 word, __u32 slot)
 	return (line * FLOW_WORDS + word) * FLOW_SLOTS + slot;
 }
 
-/* The upper bit of each byte of `tags` that is `tag`; above such a one there may be a false one. */
+/* The upper bit of each byte of `tags` that is `tag`; above such a one there may be false ones, in
+ * bytes that are `tag` ^ 1. The entries there tell: no free place is among them, whose entry would
+ * still be that of the flow that was there last. */
 XDEMUX_INLINE __u64 flow_candidates(__u64 tags, __u32 tag)
 {
 	__u64 differs = tags ^ tag * FLOW_BYTES;
