@@ -33,7 +33,7 @@ TEST_F(Objects, AttachTellsPeopleModeAndMemoryAndPrintsNothing) {
     EXPECT_EQ(status["closed"], "drop");
     EXPECT_EQ(status["host"], true);
     EXPECT_EQ(status["netns"], nullptr);
-    EXPECT_EQ(status["contract"], 4);
+    EXPECT_EQ(status["contract"], 5);
     EXPECT_EQ(status["hindered_targets"], Json::array());
     EXPECT_GT(status["memory_bytes"], 0);
     EXPECT_EQ(status["flow_capacity"], 1000);
