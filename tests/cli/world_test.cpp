@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the world can do to the tool: each with its exit code, its message, and nothing changed.
+#include <cerrno>
+#include <cstddef>
+
+#include <bpf/bpf.h>
 #include <fmt/format.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <xdemux/base/fd.h>
+#include <xdemux/contract.h>
 
 #include "support/cli_test.h"
 
@@ -84,6 +94,67 @@ TEST_F(World, NoBpfFileSystemIsToldWithTheCommandThatMountsIt) {
     for (const char* words :
          {"status", "attach xd0", "listener add tcp 0.0.0.0:80", "flow add tcp 1.2.3.4:5 1.2.3.5:6"})
         expect_refused(words, 7, ".*mount -t bpf bpf /sys/fs/bpf", {.in_child = hide_bpffs});
+}
+
+// As in Linux before 5.14: getsockopt(2) knows no SO_NETNS_COOKIE.
+void forget_netns_cookies() {
+    constexpr std::uint32_t so_netns_cookie = 71;  // too new for the C library's headers
+    constexpr auto option = static_cast<std::uint32_t>(offsetof(seccomp_data, args) + 2 * sizeof(std::uint64_t));
+    sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getsockopt, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, option),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, so_netns_cookie, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOPROTOOPT),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog filter{std::size(steps), steps};
+    if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) ::_exit(126);
+}
+
+TEST_F(World, AKernelThatLacksAFeature) {
+    for (const char* words : {"attach xd0", "listener add tcp 0.0.0.0:80", "flow add tcp 1.2.3.4:5 1.2.3.5:6"})
+        expect_refused(words, 7, "cannot identify the network namespace: needs Linux 5.14 or newer",
+                       {.in_child = forget_netns_cookies});
+}
+
+// What the program reads is sealed, so the pin gives way to a map of another version.
+void pretend_contract(std::uint32_t version) {
+    const std::string pin = "/sys/fs/bpf/xdemux/" + instance() + "/settings";
+    const std::uint32_t zero = 0;
+    contract::settings settings{};
+    const Fd old(::bpf_obj_get(pin.c_str()));
+    ASSERT_EQ(::bpf_map_lookup_elem(old.get(), &zero, &settings), 0);
+    settings.contract = version;
+    const Fd map(::bpf_map_create(BPF_MAP_TYPE_ARRAY, "settings", sizeof zero, sizeof settings, 1, nullptr));
+    ASSERT_EQ(::bpf_map_update_elem(map.get(), &zero, &settings, BPF_ANY), 0);
+    ASSERT_EQ(::unlink(pin.c_str()), 0);
+    ASSERT_EQ(::bpf_obj_pin(map.get(), pin.c_str()), 0);
+}
+
+TEST_F(World, TablesOfAnotherContractVersion) {
+    attach();
+    expect_quiet("listener add tcp 0.0.0.0:80");
+    pretend_contract(contract::CONTRACT_VERSION + 1);
+    const std::string versions = fmt::format("contract version {}, this tool speaks version {}",
+                                             contract::CONTRACT_VERSION + 1, contract::CONTRACT_VERSION);
+    for (const char* words : {"status", "listener list", "listener add tcp 0.0.0.0:81", "flow flush", "set --enforce",
+                              "table", "attach xd0"})
+        expect_refused(words, 1, ".*" + versions + ".*");
+    expect_quiet("unload");
+    attach();
+}
+
+TEST_F(World, AnInterfaceThatIsMovedToAnotherNamespaceWhileAttached) {
+    const VethPair pair("moved0", "moved1");
+    EXPECT_EQ(xdemux("attach moved1").code, 0);
+    run("ip link set moved1 netns " + peer());
+    const Json interfaces = expect_json("status", "status")["interfaces"];
+    ASSERT_EQ(interfaces.size(), 1);
+    EXPECT_EQ(interfaces[0]["state"], "elsewhere");
+    expect_refused("detach moved1", 5, "no interface \"moved1\"; see ip link");
+    expect_quiet("detach --all");
+    EXPECT_EQ(expect_json("status", "status")["interfaces"].size(), 0);
 }
 
 TEST_F(World, AStandardOutputThatIsClosedOrBroken) {
