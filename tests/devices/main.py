@@ -7,23 +7,18 @@ match a pattern (as `python3 -m unittest -k`). XDEMUX_TOOL is the tool under tes
 tests/services/pass.bpf.c, XDEMUX_TIME_SCALE multiplies the limits on slow machines.
 """
 import os
-import shutil
-import signal
 import subprocess
 import sys
-import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../services"))
-from world import PASS, TOOL, WORLD  # noqa: E402
+from entry import run_suite, tests_of  # noqa: E402
 
-PROGRAMS = (TOOL, "ip", "ethtool", "nsenter", "xdp-loader")
 DEVICES = ("vlan", "bridge", "bond")
-SKIPPED = 77  # SKIP_RETURN_CODE in CMakeLists.txt
 
 
 def lacking_devices():
-    """The kinds of devices that the kernel does not have, by making one of each."""
+    """Why the tests cannot run here, found by making one of each kind of device, or nothing."""
     below, name = f"xdb{os.getpid()}", f"xdt{os.getpid()}"
 
     def link(*words):
@@ -36,36 +31,11 @@ def lacking_devices():
         lacking += [] if link("add", *options) else [kind]
         link("del", name)
     link("del", below)
-    return lacking
-
-
-def missing():
-    """Why the tests cannot run here, or nothing."""
-    if os.geteuid() != 0:
-        return "it needs root; run it with sudo"
-    absent = [program for program in PROGRAMS if not shutil.which(program)]
-    absent += [] if os.path.exists(PASS) else [PASS]
-    if absent:
-        return f"missing: {', '.join(absent)}; run scripts/setup"
-    lacking = lacking_devices()
     return f"this kernel has no devices of the kind {', '.join(lacking)}; run vm/test" if lacking else ""
 
 
 def main(patterns):
-    why = missing()
-    if why:
-        print(f"devices: cannot run: {why}", file=sys.stderr)
-        # A privileged test that cannot run is a skip on a laptop, and a failure in CI.
-        return 1 if os.environ.get("CI") else SKIPPED
-    loader = unittest.TestLoader()
-    loader.testNamePatterns = [f"*{pattern}*" for pattern in patterns] or None
-    suite = loader.discover(HERE, pattern="*_test.py")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        WORLD.set_up()
-        return 0 if unittest.TextTestRunner(verbosity=2, descriptions=False).run(suite).wasSuccessful() else 1
-    finally:
-        WORLD.tear_down()
+    return run_suite("devices", ("xdp-loader",), lambda: tests_of(HERE, patterns), lacking_devices)
 
 
 sys.exit(main(sys.argv[1:]))

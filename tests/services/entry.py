@@ -4,11 +4,20 @@ import os
 import shutil
 import signal
 import sys
+import unittest
 
 from world import PASS, TOOL, WORLD
 
 PROGRAMS = (TOOL, "ip", "ethtool", "nsenter")
 SKIPPED = 77  # SKIP_RETURN_CODE in CMakeLists.txt
+
+
+def tests_of(folder, patterns):
+    """Runs the tests of a folder, or those whose names match a pattern; returns whether all was well."""
+    loader = unittest.TestLoader()
+    loader.testNamePatterns = [f"*{pattern}*" for pattern in patterns] or None
+    tests = loader.discover(folder, pattern="*_test.py")
+    return unittest.TextTestRunner(verbosity=2, descriptions=False).run(tests).wasSuccessful()
 
 
 def missing(programs):
@@ -20,9 +29,10 @@ def missing(programs):
     return f"missing: {', '.join(absent)}; run scripts/setup" if absent else ""
 
 
-def run_suite(name, programs, suite):
-    """Runs `suite()`, which says whether all was well, in the world; returns the exit code. `programs`: that it needs."""
-    if why := missing(programs):
+def run_suite(name, programs, suite, lacking=lambda: ""):
+    """Runs `suite()`, which says whether all was well, in the world; returns the exit code. `programs`: that it needs;
+    `lacking()`: why else it cannot run here, or nothing."""
+    if why := missing(programs) or lacking():
         print(f"{name}: cannot run: {why}", file=sys.stderr)
         # A privileged test that cannot run is a skip on a laptop, and a failure in CI.
         return 1 if os.environ.get("CI") else SKIPPED

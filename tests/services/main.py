@@ -7,23 +7,18 @@ tool under test, XDEMUX_PASS the object of pass.bpf.c, XDEMUX_TIME_SCALE multipl
 """
 import os
 import sys
-import unittest
 
-from entry import run_suite
+from entry import run_suite, tests_of
 from servers import postgres_program
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = ("ss", "setpriv", "ssh", "/usr/sbin/sshd", "nginx", "curl", "dnsmasq", "dig",
             "redis-check-rdb", "redis-cli", "redis-benchmark", "nmap",
             *map(postgres_program, ("postgres", "initdb", "psql", "pgbench", "pg_isready")))
 
 
 def main(patterns):
-    def suite():
-        loader = unittest.TestLoader()
-        loader.testNamePatterns = [f"*{pattern}*" for pattern in patterns] or None
-        tests = loader.discover(os.path.dirname(os.path.abspath(__file__)), pattern="*_test.py")
-        return unittest.TextTestRunner(verbosity=2, descriptions=False).run(tests).wasSuccessful()
-    return run_suite("services", PROGRAMS, suite)
+    return run_suite("services", PROGRAMS, lambda: tests_of(HERE, patterns))
 
 
 sys.exit(main(sys.argv[1:]))

@@ -8,23 +8,17 @@ object of tests/services/pass.bpf.c, XDEMUX_TIME_SCALE multiplies the limits on 
 """
 import os
 import sys
-import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../services"))
 from applications import XSK_ECHO  # noqa: E402
-from entry import run_suite  # noqa: E402
+from entry import run_suite, tests_of  # noqa: E402
 from world import WORLD  # noqa: E402
 
 
 def main(patterns):
-    def suite():
-        loader = unittest.TestLoader()
-        loader.testNamePatterns = [f"*{pattern}*" for pattern in patterns] or None
-        tests = loader.discover(HERE, pattern="*_test.py")
-        return unittest.TextTestRunner(verbosity=2, descriptions=False).run(tests).wasSuccessful()
     WORLD.queues = 2
-    return run_suite("steering", (XSK_ECHO,), suite)
+    return run_suite("steering", (XSK_ECHO,), lambda: tests_of(HERE, patterns))
 
 
 sys.exit(main(sys.argv[1:]))
