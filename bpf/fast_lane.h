@@ -74,17 +74,22 @@ static __always_inline __u32 hand_over(struct xdp_md *ctx, const struct packet *
 	return steer_near(ctx, listener, target, flow_hash_near(ctx, p));
 }
 
-static __always_inline int conclude_flow(struct xdp_md *ctx, const struct packet *p,
-					 const struct flow_match *match)
+/* `rest` is the flow's, or NULL where flow_count() is to ask for it. */
+static __always_inline int conclude_flow(struct xdp_md *ctx, const struct packet *p, __u64 found,
+					 struct flow_rest *rest)
 {
-	__u32 number = match->use & FLOW_TARGET_MASK, steer = 0;
+	__u32 number = FLOW_ANSWER_USE(found) & FLOW_TARGET_MASK, steer = 0;
 	enum verdict verdict = number < TARGET_FIRST ? verdict_of(number) : VERDICT_STEER;
 
 	if (verdict == VERDICT_STEER)
 		steer = hand_over(ctx, p, 0, number);
 	if (!steer && !is_plain(verdict))
 		return DECLINED;
-	flow_add(match->rest, match->place, p->family, match->use, p->frame_len, p->tcp_flags);
+	if (rest)
+		flow_add(rest, FLOW_ANSWER_PLACE(found), p->family, FLOW_ANSWER_USE(found),
+			 p->frame_len, p->tcp_flags);
+	else
+		flow_count(found, p->family, p->frame_len, p->tcp_flags);
 	return conclude_at(p, REASON_FLOW, verdict, 0, steer);
 }
 
@@ -150,15 +155,23 @@ static __always_inline int fast_lane_ports(struct xdp_md *ctx, const struct pack
 	const struct port_slot *slot = slot_find(p, p->dst_port);
 	enum flow_answer answer = FLOW_ABSENT;
 	struct flow_match match;
+	__u64 found;
 
 	if (!slot)
 		return DECLINED;
 	if (slot->flows)
 		answer = flow_find_near(p, flow_hash_near(ctx, p), p->family, &match);
 	if (answer == FLOW_FOUND)
-		return conclude_flow(ctx, p, &match);
-	if (answer == FLOW_UNSURE)
-		return DECLINED;
+		return conclude_flow(ctx, p, flow_answer_of(&match), match.rest);
+	if (answer == FLOW_UNSURE) {
+		found = flow_find_frame(ctx, p->l3_offset, flow_ports(p),
+					p->proto | (__u32)p->family << 8);
+		if (found)
+			return conclude_flow(ctx, p, found, NULL);
+		slot = slot_find(p, p->dst_port); /* not kept on the stack meanwhile */
+		if (!slot)
+			return DECLINED;
+	}
 	if (slot_asks_more(p, slot) || blocking.until_ns || !is_hot_local(p))
 		return DECLINED;
 	if (slot->hints[p->family & 1] & HINT_WILDCARD_GUARDED)

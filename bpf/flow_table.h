@@ -36,7 +36,7 @@ _Static_assert(__builtin_offsetof(struct flow_ipv6, local_port) == 4 * sizeof(__
 enum flow_answer {
 	FLOW_ABSENT = 0,
 	FLOW_FOUND = 1,
-	FLOW_UNSURE = 2, /* of flow_find_near(): flow_find() knows */
+	FLOW_UNSURE = 2, /* of flow_find_near(): flow_find_frame() knows */
 };
 
 struct flow_match {
@@ -172,6 +172,11 @@ static __always_inline enum flow_answer flow_find_near(const struct packet *p, _
 #define FLOW_ANSWER_USE(a)   ((__u32)((a) >> 32) & 0xffff)
 #define FLOW_ANSWER_PLACE(a) ((__u32)(a))
 
+static __always_inline __u64 flow_answer_of(const struct flow_match *match)
+{
+	return FLOW_ANSWER_FOUND | (__u64)match->use << 32 | match->place;
+}
+
 static __always_inline __u64 flow_search_word(const struct packet *p, __u64 hash, __u32 line,
 					      __u32 word, __u64 tags, __u8 family)
 {
@@ -184,7 +189,7 @@ static __always_inline __u64 flow_search_word(const struct packet *p, __u64 hash
 		FLOW_OPAQUE(p);
 		if (flow_matches(flow_place(line, word, flow_first_slot(candidates)), p, family,
 				 &match))
-			return FLOW_ANSWER_FOUND | (__u64)match.use << 32 | match.place;
+			return flow_answer_of(&match);
 		candidates &= candidates - 1;
 	}
 	return 0;
@@ -282,6 +287,38 @@ static __always_inline __u64 flow_find_by(const struct packet *p, __u64 hash)
 static __always_inline __u64 flow_find(const struct packet *p)
 {
 	return flow_find_by(p, flow_hash_of(p));
+}
+
+/* As flow_find(), of the packet without options or extension headers at `l3_offset`: the fast
+ * lane's own facts stay in registers. `family` is an enum family, in the bits above the protocol.
+ */
+__noinline __u64 flow_find_frame(struct xdp_md *ctx, __u32 l3_offset, __u32 ports,
+				 __u32 proto_family)
+{
+	struct frame f = frame_of(ctx);
+	struct packet p = {
+		.dst_port = (__u16)ports,
+		.src_port = ports >> 16,
+		.proto = proto_family & 0xff,
+		.family = proto_family >> 8,
+	};
+	const struct ipv6hdr *ipv6;
+	const struct iphdr *ipv4;
+
+	if (p.family == FAMILY_IPV6) {
+		ipv6 = frame_at(&f, l3_offset, sizeof(*ipv6));
+		if (!ipv6)
+			return 0;
+		copy_halves(p.src6, &ipv6->saddr);
+		copy_halves(p.dst6, &ipv6->daddr);
+		return flow_find(&p);
+	}
+	ipv4 = frame_at(&f, l3_offset, sizeof(*ipv4));
+	if (!ipv4)
+		return 0;
+	p.src4 = ipv4->saddr;
+	p.dst4 = ipv4->daddr;
+	return flow_find(&p);
 }
 
 #endif

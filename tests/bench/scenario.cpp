@@ -199,7 +199,7 @@ Scenario flows(const std::string& name, std::uint32_t count, std::uint32_t capac
             scenario.rows.push_back({row + what, {packet}, REASON_UNDECIDED, VERDICT_PASS, {}, known, which});
         };
         of_memory("yardstick: a random line of that table", Yardstick::one_line);
-        of_memory("yardstick: a random line, and an entry by it", Yardstick::two_lines);
+        of_memory("yardstick: a random line, an entry by it counts", Yardstick::two_lines);
     }
     yardstick("yardstick: BPF hash map, hit", known);
     scenario.rows.push_back(
