@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <xdemux/kernel/group_table.h>
 #include <xdemux/kernel/map.h>
 #include <xdemux/kernel/object.h>
 
@@ -118,6 +119,18 @@ Status apply_maps(bpf_object* object, const ObjectOptions& options) {
     return {};
 }
 
+/// What tables may go into group_tables: those of the types, or of none, that its pattern has (the kernel's
+/// bpf_map_meta_equal, before Linux 6.2). Ours have types, so the pattern is one of ours; it is needed until the load.
+Result<Fd> set_group_pattern(bpf_object* object) {
+    const auto tables = find_map(object, "group_tables");
+    if (!tables) return fail(tables.error());
+    auto pattern = make_group_table({});
+    if (!pattern) return fail(pattern.error());
+    if (const int failed = ::bpf_map__set_inner_map_fd(*tables, pattern->get()); failed != 0)
+        return fail_system(-failed, "cannot tell the types of a group's table");
+    return pattern;
+}
+
 void choose_program(bpf_object* object, const char* name, bool wanted) {
     ::bpf_program__set_autoload(::bpf_object__find_program_by_name(object, name), wanted);
 }
@@ -197,6 +210,8 @@ Result<LoadedObject> LoadedObject::load(const ObjectOptions& options) {
     if (!object) return fail(object.error());
     if (auto applied = apply_settings(object->get(), options.settings); !applied) return fail(applied.error());
     if (auto applied = apply_maps(object->get(), options); !applied) return fail(applied.error());
+    const auto group_pattern = set_group_pattern(object->get());
+    if (!group_pattern) return fail(group_pattern.error());
     choose_program(object->get(), pipeline_name, options.pipeline);
     choose_program(object->get(), socket_lookup_name, options.socket_lookup);
     if (const int failed = ::bpf_object__load(object->get()); failed != 0)
