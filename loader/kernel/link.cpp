@@ -39,8 +39,9 @@ Error occupied_error(const Interface& interface) {
         return {ErrorKind::in_use, fmt::format("cannot attach to {}: another XDP program is on it", interface.name)};
     const std::string name = program_name(id);
     return {ErrorKind::in_use,
-            fmt::format("cannot attach to {}: another XDP program (id {}{}) is on {}; detach it first", interface.name,
-                        id, name.empty() ? "" : fmt::format(", \"{}\"", name), interface.name)};
+            fmt::format("cannot attach to {}: another XDP program (id {}{}) is on {}; detach it first: {}",
+                        interface.name, id, name.empty() ? "" : fmt::format(", \"{}\"", name), interface.name,
+                        removal_command(interface.name, name, find_xdp_link(interface.ifindex)))};
 }
 
 struct Reason {
@@ -118,6 +119,12 @@ Result<Fd> create_xdp_link(int program, const Interface& interface, AttachMode m
     }
     if (result >= 0) return Fd(result);
     return fail(attach_error(-result, interface, mode));
+}
+
+std::string removal_command(std::string_view device, std::string_view program, std::optional<std::uint32_t> link) {
+    if (program == "xdp_dispatcher") return fmt::format("xdp-loader unload {} --all", device);
+    if (link) return fmt::format("bpftool link detach id {}", *link);
+    return fmt::format("ip link set dev {} xdp off", device);
 }
 
 Error attach_error(int error_number, const Interface& interface, AttachMode mode) {

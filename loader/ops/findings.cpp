@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <xdemux/kernel/link.h>
 #include <xdemux/ops/findings.h>
 
 namespace xdemux {
@@ -154,11 +155,10 @@ Finding program(const DeviceFacts& facts) {
     const std::uint32_t id = facts.device.xdp_prog_id;
     if (id == 0) return fine(facts, "xdp_program", "no other XDP program is on it");
     const std::string name = facts.program.empty() ? "" : fmt::format(", \"{}\"", facts.program);
-    const std::string remedy = facts.link ? fmt::format("bpftool link detach id {}", *facts.link)
-                                          : fmt::format("ip link set dev {} xdp off", facts.device.name);
     return about_device(facts, Severity::blocker, "xdp_program",
                         fmt::format("another XDP program is on it (id {}{})", id, name),
-                        "an interface has room for one, and xdemux leaves that of others alone", remedy);
+                        "an interface has room for one, and xdemux leaves that of others alone",
+                        removal_command(facts.device.name, facts.program, facts.link));
 }
 
 std::string kind_of(const Interface& interface) {

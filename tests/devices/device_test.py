@@ -158,14 +158,27 @@ class BondTest(DeviceTest):
 
 
 class DispatcherTest(DeviceTest):
-    def test_of_libxdp_is_left_alone_and_named(self):
-        """xdp-loader puts the program behind libxdp's dispatcher, which needs freplace."""
-        WORLD.host.run("xdp-loader", "load", "--mode", "native", "--section", "xdp.frags", WORLD.host.dev, PASS)
-        self.addCleanup(WORLD.host.run, "xdp-loader", "unload", WORLD.host.dev, "--all")
+    """xdp-loader puts programs behind libxdp's dispatcher, which needs freplace. The interface has room for one."""
+    LOAD = ("xdp-loader", "load", "--mode", "native", "--section", "xdp.frags", WORLD.host.dev, PASS)
+    UNLOAD = ("xdp-loader", "unload", WORLD.host.dev, "--all")
+
+    def test_is_left_alone_and_named_until_it_is_unloaded_as_told(self):
+        WORLD.host.run(*self.LOAD)
+        self.addCleanup(subprocess.run, WORLD.host.command(*self.UNLOAD), capture_output=True)
         done = subprocess.run((*WORLD.tool(), "attach", WORLD.host.dev), capture_output=True, text=True)
         self.assertEqual(done.returncode, 4, done.stderr)
         self.assertIn("xdp_dispatcher", done.stderr)
+        self.assertTrue(done.stderr.endswith(f"detach it first: {' '.join(self.UNLOAD)}\n"), done.stderr)
         self.assertIn("xdp_dispatcher", WORLD.host.run("xdp-loader", "status", WORLD.host.dev))
+        WORLD.host.run(*self.UNLOAD)
+        with serving(), WORLD.guarded("drop"):
+            self.expect_served_and_closed(WORLD.host.addresses, "drop")
+
+    def test_does_not_take_the_place_of_xdemux(self):
+        with serving(), WORLD.guarded("drop"):
+            done = subprocess.run(WORLD.host.command(*self.LOAD), capture_output=True, text=True)
+            self.assertNotEqual(done.returncode, 0, "xdp-loader put its program on the interface")
+            self.expect_served_and_closed(WORLD.host.addresses, "drop")
 
 
 class TheTests(DeviceTest):

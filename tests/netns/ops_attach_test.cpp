@@ -10,6 +10,7 @@ namespace xdemux::test {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
 
 class OpsAttach : public InstanceTest {};
 
@@ -60,7 +61,9 @@ TEST_F(OpsAttach, leaves_another_program_alone_and_names_it) {
     const std::string other = name_ + "-other";
     for (const auto mode : {AttachMode::automatic, AttachMode::native, AttachMode::generic})
         EXPECT_THAT(failure(attach(other, on(near_device, mode)), ErrorKind::in_use),
-                    HasSubstr(fmt::format("another XDP program (id {}, \"xdemux\") is on {}", program, near_device)));
+                    MatchesRegex(fmt::format(".*another XDP program \\(id {}, \"xdemux\"\\) is on {}; detach it first: "
+                                             "bpftool link detach id [0-9]+",
+                                             program, near_device)));
     EXPECT_FALSE(PinDirectory(other).exists());
     EXPECT_EQ(interface_by_name(near_device)->xdp_prog_id, program);
 }

@@ -333,6 +333,9 @@ TEST(Findings, another_program_blocks_and_ours_does_not) {
     EXPECT_EQ(findings[0].what, "another XDP program is on it (id 42, \"other\")");
     EXPECT_EQ(findings[0].remedy, "bpftool link detach id 7");
     EXPECT_FALSE(findings[0].cuts_off);
+    facts.program = "xdp_dispatcher";
+    EXPECT_EQ(not_ok(judge_device(facts)).at(0).remedy, "xdp-loader unload eth0 --all")
+        << "libxdp keeps pins of its own";
     facts.ours = true;
     EXPECT_EQ(told(not_ok(judge_device(facts))), "");
 }

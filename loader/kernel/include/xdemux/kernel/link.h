@@ -50,6 +50,10 @@ std::string program_name(std::uint32_t id);
 /// The link that holds a program on the device; none: it was put there without one, or links may not be listed.
 std::optional<std::uint32_t> find_xdp_link(std::uint32_t ifindex);
 
+/// The command that takes the program of others off a device; libxdp's dispatcher wants its own tool. `program` is its
+/// name, empty where it may not be known; `link` as find_xdp_link() has it.
+std::string removal_command(std::string_view device, std::string_view program, std::optional<std::uint32_t> link);
+
 /// What a failure to attach means, in words, with the way out. `error_number` is bpf(2)'s.
 Error attach_error(int error_number, const Interface& interface, AttachMode mode);
 
