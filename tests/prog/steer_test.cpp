@@ -2,6 +2,8 @@
 // Targets beyond pass, drop and reject: who gets the packet, and what stands in where nobody can.
 #include <map>
 #include <optional>
+#include <stdexcept>
+#include <utility>
 
 #include <xdemux/kernel/xsk_socket.h>
 
@@ -52,6 +54,18 @@ target to_group(target_kind fallback = TARGET_PASS) {
     made.kind = TARGET_GROUP;
     made.fallback = fallback;
     return made;
+}
+
+// The kernel gives a queue free somewhat after the socket that had it was closed.
+XskSocket open_xsk() {
+    std::optional<XskSocket> socket;
+    const auto opens = [&] {
+        auto opened = XskSocket::open({Testbed::get().ifindex(), 0});
+        if (opened) socket.emplace(std::move(*opened));
+        return socket.has_value();
+    };
+    if (!wait_until(opens)) throw std::runtime_error("cannot open an AF_XDP socket");
+    return std::move(*socket);
 }
 
 // What stands where the target cannot act.
@@ -159,7 +173,7 @@ TEST_F(Steer, ADeviceThatIsGoneLeavesTheFrameAsItIs) {
 TEST_F(Steer, AnXskNeedsASocketForTheQueue) {
     program().set_target(number, to_xsk());
     expect(udp4(port), at_port(falls_back(drops(REASON_UNDECIDED))));
-    const XskSocket socket = XskSocket::open({Testbed::get().ifindex(), 0}).value();
+    const XskSocket socket = open_xsk();
     program().add_xsk(number, 1, socket.fd());
     expect(udp4(port), at_port(falls_back(drops(REASON_UNDECIDED))));
     program().add_xsk(other_number, 0, socket.fd());
@@ -172,7 +186,7 @@ TEST_F(Steer, AnXskNeedsASocketForTheQueue) {
 
 TEST_F(Steer, AnXskIsLeftByItsSocketAsSoonAsThatIsClosed) {
     program().set_target(number, to_xsk());
-    auto socket = std::make_optional(XskSocket::open({Testbed::get().ifindex(), 0}).value());
+    auto socket = std::make_optional(open_xsk());
     program().add_xsk(number, 0, socket->fd());
     expect(udp4(port), at_port(steers(REASON_LISTENER_WILDCARD)));
     socket.reset();
@@ -181,7 +195,7 @@ TEST_F(Steer, AnXskIsLeftByItsSocketAsSoonAsThatIsClosed) {
 
 TEST_F(Steer, AnXskTakesNoFrameOfSeveralBuffers) {
     program().set_target(number, to_xsk());
-    const XskSocket socket = XskSocket::open({Testbed::get().ifindex(), 0}).value();
+    const XskSocket socket = open_xsk();
     program().add_xsk(number, 0, socket.fd());
     expect(udp4(port).payload(8000), at_port(falls_back(drops(REASON_UNDECIDED))));
     expect(udp4(port).payload(1000), at_port(steers(REASON_LISTENER_WILDCARD)));

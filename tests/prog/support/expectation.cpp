@@ -30,13 +30,6 @@ void expect_moved(const char* what, const traffic& before, const traffic& after,
     EXPECT_EQ(after.bytes - before.bytes, bytes) << what << " bytes";
 }
 
-std::uint64_t total_packets(const PortCounts& rows) {
-    std::uint64_t total = 0;
-    for (const auto& row : rows)
-        total += row.second.packets;
-    return total;
-}
-
 bool refuses(const Expected& expected) {
     return expected.action == XDP_DROP || expected.action == XDP_TX;
 }
@@ -139,8 +132,9 @@ void ProgTest::expect_reply(const Packet& packet, const Expected& expected, cons
 
 void ProgTest::TearDown() {
     if (program_ == nullptr) return;
-    EXPECT_EQ(total_packets(program_->all_ports()), counted_) << "port_counters over the whole test";
-    EXPECT_EQ(total_packets(program_->all_drops()), dropped_) << "port_drops over the whole test";
+    EXPECT_EQ(program_->take_ports().packets, counted_) << "port_counters over the whole test";
+    EXPECT_EQ(program_->take_drops().packets, dropped_) << "port_drops over the whole test";
+    counted_ = dropped_ = 0;
 }
 
 Packet ip4(std::string_view destination) {

@@ -2,7 +2,6 @@
 #include "support/program.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <list>
 #include <stdexcept>
@@ -12,6 +11,7 @@
 
 #include <xdemux/contract.h>
 
+#include "support/big_tables.h"
 #include "support/skeleton.h"
 #include "support/testbed.h"
 
@@ -20,9 +20,8 @@ namespace {
 
 using namespace contract;
 
-constexpr std::uint32_t batch_size = 16384;
-constexpr std::uint32_t reason_rows = std::uint32_t{REASON_COUNT} * VERDICT_COUNT;
-constexpr std::size_t programs_kept = 16;  // some 10 MB of tables each
+constexpr std::size_t programs_kept =
+    16;  // some 40 descriptors each, of 1,024 that a process has unless told otherwise
 constexpr std::size_t room_for_replies = 256;
 
 [[noreturn]] void fail(const std::string& what, int error = errno) {
@@ -39,29 +38,11 @@ void put(const bpf_map* map, const Key& key, const Value& value) {
         fail(std::string("cannot write to ") + bpf_map__name(map));
 }
 
-// One element of a per-CPU map as the kernel has it: a value for each possible CPU, or one of a plain array.
-template <typename Value>
-std::vector<Value> read_cpus(const bpf_map* map, std::uint32_t key) {
-    std::vector<Value> values(static_cast<std::size_t>(libbpf_num_possible_cpus()));
-    if (bpf_map_lookup_elem(fd_of(map), &key, values.data()) != 0)
-        fail(std::string("cannot read ") + bpf_map__name(map));
-    return values;
-}
-
 template <typename Key>
 void erase_all(const bpf_map* map) {
     Key key{};
     while (bpf_map_get_next_key(fd_of(map), nullptr, &key) == 0)
         if (bpf_map_delete_elem(fd_of(map), &key) != 0 && errno != ENOENT) fail("cannot delete");
-}
-
-traffic sum(const std::vector<traffic>& values) {
-    traffic total{};
-    for (const traffic& value : values) {
-        total.packets += value.packets;
-        total.bytes += value.bytes;
-    }
-    return total;
 }
 
 std::uint32_t index_of(const PortKey& key) {
@@ -106,10 +87,13 @@ Program::Program(const contract::settings& settings) : settings_(settings), skel
         bpf_map__set_type(skeleton_->maps.port_drops, BPF_MAP_TYPE_ARRAY);
     }
     bpf_map__set_max_entries(skeleton_->maps.cpus, static_cast<__u32>(libbpf_num_possible_cpus()));
+    big_tables_ = &BigTables::of(settings);
+    big_tables_->lend_to(*skeleton_->obj);
     if (const int error = demux::load(skeleton_); error != 0) {
         demux::destroy(skeleton_);
         fail("cannot load the program", -error);
     }
+    big_tables_->keep_of(*skeleton_->obj);
     flows_ = std::make_unique<FlowMemory>(*skeleton_->obj, settings_);
     clear();
 }
@@ -120,11 +104,14 @@ Program::~Program() {
 }
 
 Program& Program::shared(const contract::settings& settings) {
-    static std::list<Program> programs;
-    for (Program& program : programs) {
-        if (std::memcmp(&program.settings_, &settings, sizeof(settings)) != 0) continue;
-        program.clear();
-        return program;
+    static std::list<Program> programs;  // the one that was used last comes last
+    const auto same = [&](const Program& program) {
+        return std::memcmp(&program.settings_, &settings, sizeof(settings)) == 0;
+    };
+    if (const auto kept = std::find_if(programs.begin(), programs.end(), same); kept != programs.end()) {
+        programs.splice(programs.end(), programs, kept);
+        kept->clear();
+        return *kept;
     }
     if (programs.size() == programs_kept) programs.pop_front();
     return programs.emplace_back(settings);
@@ -141,13 +128,7 @@ void Program::clear() {
     erase_all<local_route>(skeleton_->maps.local_routes);
     erase_all<fragment_key>(skeleton_->maps.fragments);
     clear_guards();
-    zero_ports(skeleton_->maps.port_counters);
-    zero_ports(skeleton_->maps.port_drops);
-    const std::vector<reason_counter> nothing(static_cast<std::size_t>(libbpf_num_possible_cpus()));
-    for (std::uint32_t index = 0; index < reason_rows; index++)
-        if (bpf_map_update_elem(fd_of(skeleton_->maps.reason_counters), &index, nothing.data(), BPF_ANY) != 0)
-            fail("cannot clear the reason counters");
-    set_reject_limit({});
+    clear_counters();
     clear_evidence();
     clear_targets();
     // Unused places hold addresses that are always local.
@@ -292,71 +273,6 @@ void Program::add_flow(proto proto, std::string_view local, std::uint16_t local_
     change_slot(proto, local_port, [](port_slot& slot) { slot.flows++; });
 }
 
-ReasonCounts Program::reasons() const {
-    ReasonCounts counts;
-    for (std::uint32_t index = 0; index < reason_rows; index++) {
-        reason_counter total{};
-        for (const reason_counter& cpu : read_cpus<reason_counter>(skeleton_->maps.reason_counters, index)) {
-            total.packets += cpu.packets;
-            total.bytes += cpu.bytes;
-            total.monitored_packets += cpu.monitored_packets;
-        }
-        if (total.packets != 0 || total.bytes != 0 || total.monitored_packets != 0)
-            counts[{static_cast<reason>(index / VERDICT_COUNT), static_cast<verdict>(index % VERDICT_COUNT)}] = total;
-    }
-    return counts;
-}
-
-traffic Program::port(const PortKey& key) const {
-    return sum(read_cpus<traffic>(skeleton_->maps.port_counters, index_of(key)));
-}
-
-traffic Program::drops(const PortKey& key) const {
-    return sum(read_cpus<traffic>(skeleton_->maps.port_drops, index_of(key)));
-}
-
-traffic Program::listener(std::uint32_t id) const {
-    return sum(read_cpus<traffic>(skeleton_->maps.listener_counts, id));
-}
-
-PortCounts Program::all_ports() const {
-    return read_ports(skeleton_->maps.port_counters);
-}
-
-PortCounts Program::all_drops() const {
-    return read_ports(skeleton_->maps.port_drops);
-}
-
-PortCounts Program::read_ports(const bpf_map* map) const {
-    const std::size_t cpus = settings_.shared_counters != 0 ? 1 : static_cast<std::size_t>(libbpf_num_possible_cpus());
-    std::vector<std::uint32_t> keys(batch_size);
-    std::vector<traffic> values(batch_size * cpus);
-    PortCounts rows;
-    std::uint32_t at = 0;
-    for (bool first = true, more = true; more; first = false) {
-        std::uint32_t count = batch_size;
-        const int error =
-            bpf_map_lookup_batch(fd_of(map), first ? nullptr : &at, &at, keys.data(), values.data(), &count, nullptr);
-        if (error != 0 && errno != ENOENT) fail("cannot read the port counters");
-        more = error == 0;
-        for (std::size_t i = 0; i < count; i++) {
-            const auto from = values.begin() + static_cast<std::ptrdiff_t>(i * cpus);
-            const traffic total = sum({from, from + static_cast<std::ptrdiff_t>(cpus)});
-            if (total.packets == 0 && total.bytes == 0) continue;
-            rows[{static_cast<proto>(keys[i] >> 16), static_cast<std::uint16_t>(keys[i])}] = total;
-        }
-    }
-    return rows;
-}
-
-void Program::zero_ports(const bpf_map* map) {
-    const std::vector<traffic> nothing(static_cast<std::size_t>(libbpf_num_possible_cpus()));
-    for (const auto& [key, row] : read_ports(map)) {
-        const std::uint32_t index = index_of(key);
-        if (bpf_map_update_elem(fd_of(map), &index, nothing.data(), BPF_ANY) != 0) fail("cannot clear a port counter");
-    }
-}
-
 FlowFacts Program::flow(proto proto, std::string_view local, std::uint16_t local_port, std::string_view remote,
                         std::uint16_t remote_port) const {
     const flow_key key = key_of(proto, local, local_port, remote, remote_port);
@@ -371,17 +287,6 @@ std::size_t Program::remembered_fragments() const {
     for (int found = bpf_map_get_next_key(fd_of(skeleton_->maps.fragments), nullptr, &key); found == 0; count++)
         found = bpf_map_get_next_key(fd_of(skeleton_->maps.fragments), &key, &key);
     return count;
-}
-
-contract::reject_limit Program::reject_limit() const {
-    return read_cpus<contract::reject_limit>(skeleton_->maps.reject_limits, 0)[Testbed::get().cpu()];
-}
-
-void Program::set_reject_limit(const contract::reject_limit& limit) {
-    const std::vector<contract::reject_limit> limits(static_cast<std::size_t>(libbpf_num_possible_cpus()), limit);
-    const std::uint32_t zero = 0;
-    if (bpf_map_update_elem(fd_of(skeleton_->maps.reject_limits), &zero, limits.data(), BPF_ANY) != 0)
-        fail("cannot set the reject limit");
 }
 
 std::vector<std::pair<std::string, bpf_map_info>> Program::maps() const {

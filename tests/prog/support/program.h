@@ -30,6 +30,8 @@ contract::settings enforce(contract::verdict closed = contract::VERDICT_PASS, bo
 /// As enforce(), in monitor mode.
 contract::settings monitor(contract::verdict closed = contract::VERDICT_PASS, bool host = false);
 
+class BigTables;
+
 /// What one run did: the XDP action, and the frame as it left the program.
 struct RunResult {
     int action = XDP_ABORTED;
@@ -80,13 +82,13 @@ struct PortCounts : std::map<PortKey, contract::traffic> {};
 /// Every method throws std::runtime_error when the kernel refuses.
 class Program {
   public:
-    /// Loading takes most of a second; see shared().
+    /// Loading takes most of a second; see shared(). The biggest tables are those of all programs (big_tables.h).
     explicit Program(const contract::settings& settings);
     ~Program();
     Program(const Program&) = delete;
     Program& operator=(const Program&) = delete;
 
-    /// A program with these settings, its tables and counters (but those of listeners) empty. The last few are kept
+    /// A program with these settings, its tables and counters (but those of listeners) empty. Those used last are kept
     /// loaded; a reference is good until others have taken their places.
     static Program& shared(const contract::settings& settings);
 
@@ -111,6 +113,10 @@ class Program {
     contract::traffic drops(const PortKey& key) const;
     PortCounts all_ports() const;
     PortCounts all_drops() const;
+    /// What all rows of the port counters, and of the drops, have of the CPU that the test is pinned to; they are zero
+    /// then.
+    contract::traffic take_ports();
+    contract::traffic take_drops();
     contract::traffic listener(std::uint32_t id) const;
     FlowFacts flow(contract::proto proto, std::string_view local, std::uint16_t local_port, std::string_view remote,
                    std::uint16_t remote_port) const;
@@ -169,15 +175,16 @@ class Program {
     RunResult test_run(Bytes in, std::size_t metadata, std::uint32_t ifindex);
     void clear();
     void clear_guards();
+    void clear_counters();
     void clear_evidence();
     void clear_targets();
     void change_slot(contract::proto proto, std::uint16_t port, auto&& change);
     [[nodiscard]] PortCounts read_ports(const bpf_map* map) const;
-    void zero_ports(const bpf_map* map);
 
     contract::settings settings_;
     demux* skeleton_ = nullptr;
     std::unique_ptr<FlowMemory> flows_;
+    BigTables* big_tables_ = nullptr;
     std::map<std::uint32_t, contract::port_slot> slots_;  // those written
     std::set<std::uint32_t> guarded_;                     // listeners with a guard
     std::set<std::uint32_t> steered_;                     // numbers of targets that were set

@@ -47,6 +47,7 @@ void Program::set_listener_target(std::uint32_t listener, std::uint32_t number) 
     const listener_target value{number};
     put(skeleton_->maps.listener_targets, &listener, &value);
     listeners_steered_.insert(listener);
+    steered_.insert(number);  // it counts also where there is no such target
 }
 
 void Program::add_cpu(std::uint32_t cpu) {

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "support/port_sweep.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+
+#include "port_sweep.skel.h"
+
+namespace xdemux::test {
+namespace {
+
+[[noreturn]] void fail(int error) {
+    throw std::runtime_error(std::string("cannot sweep the port counters: ") + std::strerror(error));
+}
+
+}  // namespace
+
+PortSweep::PortSweep(const bpf_map* ports) : skeleton_(port_sweep::open(), port_sweep::destroy) {
+    if (skeleton_ == nullptr) fail(errno);
+    if (bpf_map__reuse_fd(skeleton_->maps.ports, bpf_map__fd(ports)) != 0) fail(errno);
+    if (const int error = port_sweep::load(skeleton_.get()); error != 0) fail(-error);
+}
+
+contract::traffic PortSweep::take() {
+    std::array<unsigned char, 64> frame{};  // any
+    bpf_test_run_opts options{};
+    options.sz = sizeof(options);
+    options.data_in = frame.data();
+    options.data_size_in = frame.size();
+    if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.sweep), &options) != 0) fail(errno);
+    if (options.retval != XDP_PASS) fail(EINVAL);
+    return {skeleton_->bss->packets, skeleton_->bss->bytes};
+}
+
+}  // namespace xdemux::test
