@@ -149,7 +149,7 @@ TEST_F(EphemeralPorts, GoBackByThemselvesUnlessConfirmed) {
 }
 
 TEST_F(EphemeralPorts, StayAsTheyAreOnceConfirmed) {
-    set("iana --confirm 2");
+    set("iana --confirm 600");
     const Json pending = expect_json("ephemeral show", "ephemeral")["pending"];
     EXPECT_EQ(pending["range"], Json::parse(R"({"first": 32768, "last": 60999})"));
     EXPECT_GT(pending["seconds_left"], 0);

@@ -149,10 +149,12 @@ TEST_F(KernelOracle, connections_are_told_from_listeners_and_seen_to_their_end) 
     Fd accepted(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
     client.reset();
     accepted.reset();
+    // Until the peer's end has come the helper says TIME_WAIT already, of what inet_diag calls FIN_WAIT2.
     ASSERT_TRUE(wait_until([&] {
-        const auto socket = ask(to_client).socket;
+        const auto socket = find_host_socket(to_client, 0).value();
         return socket && socket->state == HostSocketState::time_wait;
     }));
+    EXPECT_EQ(ask(to_client).socket->state, HostSocketState::time_wait);
 }
 
 TEST_F(KernelOracle, more_questions_than_a_batch_are_answered_in_their_order) {

@@ -186,12 +186,14 @@ TEST_F(OpsGroups, kept_flows_age) {
         facts.touched_ns = coarse_now_ns() - seconds * 1'000'000'000;
         EXPECT_TRUE(instance.tables().flows.claim(encode(key), facts));
     };
-    leave_flow(Proto::tcp, 1, contract::FLOW_STICKY, 100);
-    leave_flow(Proto::tcp, 2, contract::FLOW_STICKY_ENDED, 100);
-    leave_flow(Proto::tcp, 3, contract::FLOW_STICKY_ENDED, 10);
-    leave_flow(Proto::udp, 4, contract::FLOW_STICKY, 100);
-    leave_flow(Proto::udp, 5, contract::FLOW_STICKY, 400);
-    EXPECT_EQ(expire_flows(instance, {}), 2U);
+    // The clock begins with the machine, which may have been up for seconds alone.
+    constexpr IdleLimits limits{.udp = std::chrono::seconds(10), .time_wait = std::chrono::seconds(10)};
+    leave_flow(Proto::tcp, 1, contract::FLOW_STICKY, 15);
+    leave_flow(Proto::tcp, 2, contract::FLOW_STICKY_ENDED, 15);
+    leave_flow(Proto::tcp, 3, contract::FLOW_STICKY_ENDED, 0);
+    leave_flow(Proto::udp, 4, contract::FLOW_STICKY, 0);
+    leave_flow(Proto::udp, 5, contract::FLOW_STICKY, 15);
+    EXPECT_EQ(expire_flows(instance, limits), 2U);
     std::map<std::uint16_t, std::string> states;
     ASSERT_TRUE(for_each_flow(instance, [&](const Flow& flow) {
         states[flow.key.remote.port] = flow.state;

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include <fmt/format.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,6 +58,14 @@ std::string run(const std::string& command) {
         throw std::runtime_error(fmt::format("\"{}\" ended with status {}: {}", command,
                                              WIFEXITED(status) ? WEXITSTATUS(status) : status, output));
     return output;
+}
+
+bool tells_driver_features() {
+    utsname name{};
+    int major = 0, minor = 0;
+    if (::uname(&name) != 0 || std::sscanf(name.release, "%d.%d", &major, &minor) != 2)
+        throw std::runtime_error("cannot tell the kernel's version");
+    return std::pair(major, minor) >= std::pair(6, 3);
 }
 
 std::string run_in(const std::string& netns, const std::string& command) {

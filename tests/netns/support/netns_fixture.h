@@ -24,6 +24,10 @@ std::string run_in(const std::string& netns, const std::string& command);
 bool wait_until(const std::function<bool()>& condition,
                 std::chrono::milliseconds limit = std::chrono::milliseconds(5000));
 
+/// Whether the running kernel tells what a driver can do with XDP: since Linux 6.3 (the netdev family of generic
+/// netlink).
+bool tells_driver_features();
+
 /// A named network namespace with its loopback up, deleted with this object. The name holds the pid of the test, so
 /// that suites can run side by side.
 class NamedNetns {
