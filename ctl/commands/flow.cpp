@@ -2,8 +2,6 @@
 #include "commands/flow.h"
 
 #include <algorithm>
-#include <chrono>
-#include <ctime>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <xdemux/ops/flows.h>
+#include <xdemux/ops/moment.h>
 #include <xdemux/ops/snapshot.h>
 #include <xdemux/policy/batch.h>
 
@@ -74,12 +73,6 @@ Row row_of(const Flow& flow) {
     return {flow.key.proto, family, state, endpoint, flow.key.remote};
 }
 
-std::chrono::nanoseconds monotonic_now() {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
-}
-
 Status run_list(const FilterArguments& arguments, Session& session) {
     const auto filter = arguments.filter();
     if (!filter) return fail(filter.error());
@@ -91,7 +84,7 @@ Status run_list(const FilterArguments& arguments, Session& session) {
     if (session.json()) {
         printer = std::make_unique<FlowJson>(sink);
     } else {
-        printer = std::make_unique<FlowText>(names, monotonic_now(), sink);
+        printer = std::make_unique<FlowText>(names, data_path_now(), sink);
     }
     const auto walked = for_each_flow(*instance, [&](const Flow& flow) {
         if (filter->empty() || filter->matches(row_of(flow))) printer->add(flow);

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <xdemux/ops/blocks.h>
+#include <xdemux/ops/moment.h>
 #include <xdemux/ops/scans.h>
 #include <xdemux/ops/settings.h>
 
@@ -40,10 +41,6 @@ struct BlockArguments {
     bool dry_run = false;
 };
 
-std::chrono::nanoseconds now() {
-    return std::chrono::steady_clock::now().time_since_epoch();
-}
-
 Result<Address> parse_source(const std::string& text) {
     auto address = Address::parse(text);
     if (!address) return fail(address.error());
@@ -68,7 +65,7 @@ Result<ScanSelection> selection_of(const ListArguments& arguments) {
         const auto since = parse_number(arguments.since, "--since", 1, most);
         if (!since) return fail(since.error());
         // Times are known by the second or so: rather one too many.
-        const auto from = now() - seconds(static_cast<std::int64_t>(*since + 1));
+        const auto from = data_path_now() - seconds(static_cast<std::int64_t>(*since + 1));
         selection.since_ns = from.count() > 0 ? static_cast<std::uint64_t>(from.count()) : 0;
     }
     if (!arguments.top.empty()) {
@@ -123,7 +120,7 @@ Status run_list(const ListArguments& arguments, Session& session) {
     if (session.json()) {
         print_scans_json(*rows, session.sink());
     } else {
-        print_scans_text(*rows, now(), session.sink());
+        print_scans_text(*rows, data_path_now(), session.sink());
     }
     return {};
 }
@@ -173,7 +170,7 @@ Status run_blocks(Session& session) {
     if (session.json()) {
         print_blocks_json(*blocks, session.sink());
     } else {
-        print_blocks_text(*blocks, now(), session.sink());
+        print_blocks_text(*blocks, data_path_now(), session.sink());
     }
     return {};
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <xdemux/base/fd.h>
+#include <xdemux/kernel/clock.h>
 #include <xdemux/kernel/detached.h>
 
 namespace xdemux {
@@ -55,9 +56,11 @@ Status run_detached(const std::function<void()>& work) {
 bool wait_while_file_stays(const char* path, std::uint64_t until_boot_ns) {
     const Fd timer(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC));
     const Fd watch(::inotify_init1(IN_CLOEXEC));
+    // timerfd_settime(2) reads times as clock_gettime(2) shows them here.
+    const auto until = until_boot_ns + static_cast<std::uint64_t>(boot_offset_ns());
     itimerspec at{};
-    at.it_value.tv_sec = static_cast<time_t>(until_boot_ns / ns_per_second);
-    at.it_value.tv_nsec = static_cast<long>(until_boot_ns % ns_per_second);
+    at.it_value.tv_sec = static_cast<time_t>(until / ns_per_second);
+    at.it_value.tv_nsec = static_cast<long>(until % ns_per_second);
     ::timerfd_settime(timer.get(), TFD_TIMER_ABSTIME, &at, nullptr);
     // A file that is replaced by rename(2) loses its last link.
     if (::inotify_add_watch(watch.get(), path, IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB) < 0) return false;
@@ -65,12 +68,6 @@ bool wait_while_file_stays(const char* path, std::uint64_t until_boot_ns) {
     while (::poll(polled.data(), polled.size(), -1) < 0 && errno == EINTR) {
     }
     return polled[0].revents != 0;
-}
-
-std::uint64_t boot_now_ns() {
-    timespec now{};
-    ::clock_gettime(CLOCK_BOOTTIME, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * ns_per_second + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 }  // namespace xdemux

@@ -59,7 +59,9 @@ Result<EphemeralSettings> read_ephemeral_settings() {
     if (!range)
         return fail(ErrorKind::failed,
                     "cannot read net.ipv4.ip_local_port_range: /proc/sys/net is not there or hidden");
-    return EphemeralSettings{*range, PortSet::of(reserved_ports())};
+    const auto reserved = reserved_ports();
+    if (!reserved) return fail(reserved.error());
+    return EphemeralSettings{*range, PortSet::of(*reserved)};
 }
 
 // What is reserved comes first and what is no longer goes last, so that no port that must not be is handed out between.
@@ -81,7 +83,9 @@ Status write_ephemeral_settings(const EphemeralSettings& settings) {
 }
 
 Status change_reserved_ports(const PortSet& add, const PortSet& remove) {
-    PortSet reserved = PortSet::of(reserved_ports());
+    const auto before = reserved_ports();
+    if (!before) return fail(before.error());
+    PortSet reserved = PortSet::of(*before);
     reserved.remove(remove);
     reserved.add(add);
     return write_reserved(reserved);

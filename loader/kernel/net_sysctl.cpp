@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <fstream>
+#include <sstream>
 #include <string>
 
 #include <fmt/format.h>
 
 #include <xdemux/kernel/net_sysctl.h>
+#include <xdemux/kernel/text_file.h>
 
 namespace xdemux {
 
@@ -24,10 +26,15 @@ std::optional<PortRange> ephemeral_range() {
 }
 
 // "8080,9000-9010", or an empty line.
-std::vector<PortRange> reserved_ports() {
-    std::ifstream file("/proc/sys/net/ipv4/ip_local_reserved_ports");
+Result<std::vector<PortRange>> reserved_ports() {
+    const auto text = read_text_file("/proc/sys/net/ipv4/ip_local_reserved_ports");
+    if (!text) return fail(text.error());
+    if (!*text)
+        return fail(ErrorKind::failed,
+                    "cannot read net.ipv4.ip_local_reserved_ports: /proc/sys/net is not there or hidden");
+    std::istringstream items(**text);
     std::vector<PortRange> reserved;
-    for (std::string item; std::getline(file, item, ',');) {
+    for (std::string item; std::getline(items, item, ',');) {
         while (!item.empty() && item.back() == '\n')
             item.pop_back();
         if (const auto range = PortRange::parse(item, Proto::tcp)) reserved.push_back(*range);

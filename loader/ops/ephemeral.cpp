@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <xdemux/kernel/detached.h>
+#include <xdemux/kernel/clock.h>
 #include <xdemux/kernel/port_sysctl.h>
 #include <xdemux/kernel/process.h>
 #include <xdemux/ops/ephemeral.h>

@@ -2,7 +2,6 @@
 #include "ephemeral_pending.h"
 
 #include <cerrno>
-#include <fstream>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -10,6 +9,7 @@
 
 #include <xdemux/kernel/detached.h>
 #include <xdemux/kernel/netns.h>
+#include <xdemux/kernel/text_file.h>
 
 #include "whole_file.h"
 
@@ -109,11 +109,10 @@ Result<InstanceLock> lock_ephemeral() {
 Result<std::optional<PendingRecord>> read_pending() {
     const auto path = pending_path();
     if (!path) return fail(path.error());
-    std::ifstream file(*path);
-    if (!file) return std::optional<PendingRecord>();
-    std::stringstream text;
-    text << file.rdbuf();
-    const auto record = parse_pending(text.str());
+    const auto text = read_text_file(*path);
+    if (!text) return fail(text.error());
+    if (!*text) return std::optional<PendingRecord>();
+    const auto record = parse_pending(**text);
     if (record) return record;
     return fail(ErrorKind::failed, fmt::format("\"{}\" is not readable as a change that waits; look at it, restore the "
                                                "settings by hand and delete it",

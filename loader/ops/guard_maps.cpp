@@ -2,11 +2,11 @@
 #include "guard_maps.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 
 #include <fmt/format.h>
 
+#include <xdemux/kernel/clock.h>
 #include <xdemux/kernel/encode.h>
 #include <xdemux/kernel/grace.h>
 
@@ -92,8 +92,7 @@ Status check_guard_room(const Tables& tables, const ListenerSet& present, const 
 
 Status write_guards(const Tables& tables, const std::vector<Listener>& listeners) {
     // Under the instance's lock, and a guard takes longer to write than a nanosecond: none had this serial before.
-    const auto now = std::chrono::steady_clock::now().time_since_epoch();
-    auto serial = static_cast<std::uint64_t>(std::chrono::nanoseconds(now).count());
+    std::uint64_t serial = precise_now_ns();
     for (const Listener& listener : listeners) {
         if (listener.guard.empty()) continue;
         for (const Prefix& source : listener.guard.sources) {

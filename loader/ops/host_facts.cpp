@@ -99,7 +99,7 @@ Result<TrafficFacts> traffic_facts(const std::set<std::uint32_t>& devices) {
     if (!sockets) return fail(sockets.error());
     facts.sockets = std::move(*sockets);
     facts.ephemeral = ephemeral_range();
-    facts.reserved = reserved_ports();
+    facts.reserved = reserved_ports().value_or(std::vector<PortRange>{});
     return facts;
 }
 

@@ -83,8 +83,14 @@ class Host:
         kind = {"tcp": "-Hltn", "udp": "-Hlun"}[protocol]
         return bool(self.run("ss", kind, f"sport = :{port}").strip())
 
+    def link(self):
+        return json.loads(run("ip", "-n", self.name, "-json", "link", "show", "dev", self.dev))[0]
+
     def mac(self):
-        return json.loads(run("ip", "-n", self.name, "-json", "link", "show", "dev", self.dev))[0]["address"]
+        return self.link()["address"]
+
+    def index(self):
+        return self.link()["ifindex"]
 
 
 def enter(netns):

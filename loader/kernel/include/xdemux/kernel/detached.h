@@ -16,9 +16,7 @@ Status run_detached(const std::function<void()>& work);
 
 /// Waits until a moment of CLOCK_BOOTTIME (which goes on while the host sleeps), or until the file at `path` is gone or
 /// replaced. Whether the moment has come.
+/// `until_boot_ns`: as boot_now_ns() tells it.
 bool wait_while_file_stays(const char* path, std::uint64_t until_boot_ns);
-
-/// Nanoseconds since boot, with time asleep.
-std::uint64_t boot_now_ns();
 
 }  // namespace xdemux

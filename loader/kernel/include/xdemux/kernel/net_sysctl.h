@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include <xdemux/base/error.h>
 #include <xdemux/policy/address.h>
 #include <xdemux/policy/endpoint.h>
 
@@ -18,7 +19,8 @@ bool forwards(std::string_view ifname, Family family);
 /// net.ipv4.ip_local_port_range, for both families; none where it cannot be read.
 std::optional<PortRange> ephemeral_range();
 
-/// net.ipv4.ip_local_reserved_ports: what the kernel hands to no one by itself.
-std::vector<PortRange> reserved_ports();
+/// net.ipv4.ip_local_reserved_ports: what the kernel hands to no one by itself. Errors as of read_text_file();
+/// ErrorKind::failed where it is hidden.
+Result<std::vector<PortRange>> reserved_ports();
 
 }  // namespace xdemux
