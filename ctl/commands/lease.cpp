@@ -99,6 +99,16 @@ Result<PortAllocatorOptions> options_of(const LeaseArguments& arguments) {
     return options;
 }
 
+void release(const std::vector<LeaseRow>& rows, PortAllocator& ports) {
+    for (const LeaseRow& row : rows) {
+        if (row.remote) {
+            (void)ports.release(row.proto, {row.local, row.ports.first}, *row.remote);
+        } else {
+            (void)ports.release_block({row.proto, row.local, row.ports});
+        }
+    }
+}
+
 /// What is leased, as `list` would show it.
 Result<std::vector<LeaseRow>> lease(const LeaseArguments& arguments, PortAllocator& ports) {
     const auto proto = parse_proto(arguments.proto);
@@ -122,9 +132,7 @@ Result<std::vector<LeaseRow>> lease(const LeaseArguments& arguments, PortAllocat
     for (std::uint64_t i = 0; i < *count; ++i) {
         const auto leased = ports.lease(*proto, *local, *remote);
         if (!leased) {
-            // All or none.
-            for (const LeaseRow& row : rows)
-                (void)ports.release(*proto, {row.local, row.ports.first}, *remote);
+            release(rows, ports);  // all or none
             return fail(leased.error());
         }
         rows.push_back({*proto,
@@ -160,7 +168,9 @@ Status run_lease(const LeaseArguments& arguments, Session& session) {
     } else {
         print_leased_text(*rows, session.sink());
     }
-    return {};
+    auto told = session.output().flush();
+    if (!told) release(*rows, *ports);  // nobody knows of them
+    return told;
 }
 
 /// The ledger and the register of the instance.

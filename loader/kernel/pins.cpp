@@ -89,6 +89,10 @@ std::string PinDirectory::path() const {
     return fmt::format("{}/{}", root(), instance_);
 }
 
+std::string PinDirectory::hidden_path() const {
+    return path() + "~old";
+}
+
 std::string PinDirectory::path_of(std::string_view pin) const {
     return fmt::format("{}/{}", path(), pin);
 }
@@ -232,11 +236,27 @@ Status PinDirectory::pin_link(int link_fd, std::uint32_t ifindex) const {
 }
 
 Status PinDirectory::remove_link(std::uint32_t ifindex) const {
-    const auto link = open_pin(link_path(ifindex));
-    if (!link) return fail(link.error());
-    if (auto removed = unpin(link_path(ifindex)); !removed) return removed;
+    return remove_links({ifindex});
+}
+
+// The pins first, which can be put back.
+Status PinDirectory::remove_links(const std::vector<std::uint32_t>& ifindexes) const {
+    std::vector<Fd> links;
+    for (const auto ifindex : ifindexes) {
+        auto link = open_link(ifindex);
+        if (!link) return fail(link.error());
+        links.push_back(std::move(*link));
+    }
+    for (std::size_t i = 0; i < links.size(); ++i) {
+        auto removed = unpin(link_path(ifindexes[i]));
+        if (removed) continue;
+        while (i-- > 0)
+            removed = either(std::move(removed), pin_link(links[i].get(), ifindexes[i]));
+        return removed;
+    }
     // Without its pin it ends with the last descriptor: ours, unless somebody else looks at it just now.
-    [[maybe_unused]] const Status best_effort = detach_link(link->get());
+    for (const auto& link : links)
+        [[maybe_unused]] const Status best_effort = detach_link(link.get());
     return {};
 }
 
@@ -262,24 +282,32 @@ Status PinDirectory::end_socket_lookup() const {
     return unpin(path_of("sk_lookup"));
 }
 
-Status PinDirectory::remove() const {
-    if (auto ended = end_socket_lookup(); !ended) return ended;
-    const auto pins = links();
-    if (!pins) return fail(pins.error());
-    for (const auto& pin : *pins) {
-        if (auto removed = remove_link(pin.ifindex); !removed) return removed;
-    }
-    const std::string aside = path() + "~old";
-    if (auto hidden = move(path(), aside); !hidden) return hidden;
-    [[maybe_unused]] const Status cleared = remove_tree(aside);  // else by the next writer
+bool PinDirectory::is_going() const {
+    return present(hidden_path());
+}
+
+Status PinDirectory::remove(const std::function<Status()>& also) const {
+    if (auto hidden = move(path(), hidden_path()); !hidden) return hidden;
+    if (auto done = also(); !done) return either(std::move(done), move(hidden_path(), path()));
+    [[maybe_unused]] const Status best_effort = clear_hidden();
     return {};
 }
 
-Status PinDirectory::clear_leftovers() const {
-    for (const auto* aside : {"~new", "~old"}) {
-        if (auto cleared = remove_tree(path() + aside); !cleared) return cleared;
+/// A link ends at once where it is detached; else with its pin.
+Status PinDirectory::clear_hidden() const {
+    const auto names = entries(hidden_path());
+    if (!names) return fail(names.error());
+    for (const auto& name : *names) {
+        if (!name.starts_with(link_prefix) && name != "sk_lookup_link") continue;
+        if (const auto link = open_pin(fmt::format("{}/{}", hidden_path(), name))) [[maybe_unused]]
+            const Status best_effort = detach_link(link->get());
     }
-    return {};
+    return remove_tree(hidden_path());
+}
+
+Status PinDirectory::clear_leftovers() const {
+    if (auto cleared = remove_tree(path() + "~new"); !cleared) return cleared;
+    return clear_hidden();
 }
 
 Status PinDirectory::recover() const {

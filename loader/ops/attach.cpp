@@ -254,9 +254,7 @@ Result<std::vector<std::uint32_t>> find_attached(const Instance& instance, std::
 
 Status detach_each(Instance& instance, const std::vector<std::uint32_t>& ifindexes) {
     assert(instance.writable());
-    for (const auto ifindex : ifindexes) {
-        if (auto removed = instance.pins().remove_link(ifindex); !removed) return removed;
-    }
+    if (auto removed = instance.pins().remove_links(ifindexes); !removed) return removed;
     // The change is made. Which addresses stand first, and whether the loopback's count, is else the next command's.
     [[maybe_unused]] const Status best_effort = refresh_locals(instance);
     return {};

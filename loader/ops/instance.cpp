@@ -94,6 +94,14 @@ Status check_unload(const PinDirectory& pins, const Result<contract::settings>& 
     return fail(belongs_elsewhere(pins.instance(), name));
 }
 
+/// What a killed writer left. An unload that had begun is carried on to its end.
+Status clear_leftovers(const PinDirectory& pins) {
+    if (pins.is_going()) {
+        if (auto ended = end_leases(pins.instance()); !ended) return ended;
+    }
+    return pins.clear_leftovers();
+}
+
 /// The version is the first field for ever, so it is read before the size is believed.
 Result<contract::settings> read_settings(const PinDirectory& pins) {
     auto fd = pins.open_settings();
@@ -220,7 +228,7 @@ Result<Instance> Instance::open_for_change(std::string_view name, VerifierLog ve
     auto lock = InstanceLock::acquire(name, wait);
     if (!lock) return fail(lock.error());
     PinDirectory pins{std::string(name)};
-    if (auto cleared = pins.clear_leftovers(); !cleared) return fail(cleared.error());
+    if (auto cleared = clear_leftovers(pins); !cleared) return fail(cleared.error());
     if (!pins.exists()) return fail(not_loaded(pins.instance()));
     return open_locked(std::move(pins), std::move(*lock), std::move(verifier_log));
 }
@@ -231,7 +239,7 @@ Result<Instance> Instance::open_or_create(std::string_view name, const InstanceO
     auto lock = InstanceLock::acquire(name);
     if (!lock) return fail(lock.error());
     PinDirectory pins{std::string(name)};
-    if (auto cleared = pins.clear_leftovers(); !cleared) return fail(cleared.error());
+    if (auto cleared = clear_leftovers(pins); !cleared) return fail(cleared.error());
     if (pins.exists()) return open_locked(std::move(pins), std::move(*lock), options.verifier_log);
     return create(std::move(pins), std::move(*lock), options);
 }
@@ -304,7 +312,7 @@ Instance::Instance(Instance&& other) noexcept
 Instance::~Instance() {
     if (!provisional_ || !lock_) return;
     // Nobody is left to be told; what stays is an instance without interfaces, which unload ends.
-    [[maybe_unused]] const Status gone = pins_.remove();
+    [[maybe_unused]] const Status gone = pins_.remove([] { return Status(); });
 }
 
 Result<LoadedObject> Instance::load_object(ObjectOptions options, std::vector<std::string> reused) const {
@@ -347,9 +355,7 @@ Status Instance::serve_sockets(bool wanted) {
 Status Instance::unload() {
     assert(writable());
     provisional_ = false;
-    auto removed = pins_.remove();
-    if (removed) end_leases(name());
-    return removed;
+    return pins_.remove([&] { return end_leases(name()); });
 }
 
 std::vector<std::string> known_instances() {
@@ -362,12 +368,11 @@ Status unload_instance(std::string_view name) {
     const auto lock = InstanceLock::acquire(name);
     if (!lock) return fail(lock.error());
     const PinDirectory pins{std::string(name)};
-    if (auto cleared = pins.clear_leftovers(); !cleared) return cleared;
-    if (!pins.exists()) return fail(not_loaded(pins.instance()));
+    const bool was_going = pins.is_going();
+    if (auto cleared = clear_leftovers(pins); !cleared) return cleared;
+    if (!pins.exists()) return was_going ? Status() : Status(fail(not_loaded(pins.instance())));
     if (auto ours = check_unload(pins, read_settings(pins)); !ours) return ours;
-    auto removed = pins.remove();
-    if (removed) end_leases(name);
-    return removed;
+    return pins.remove([&] { return end_leases(name); });
 }
 
 }  // namespace xdemux

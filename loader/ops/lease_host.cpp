@@ -22,6 +22,16 @@ bool holds(const HostSocket& socket, Proto proto, const Address& local) {
     return socket.local.family() == local.family() || (socket.local.family() == Family::ipv6 && !socket.v6only);
 }
 
+/// Reserves what the register came to name, and frees what it names no longer.
+Status keep_from_kernel(const LeaseRegister& before, const LeaseRegister& after) {
+    if (before.reserved == after.reserved) return {};
+    PortSet add = after.reserved;
+    add.remove(before.reserved);
+    PortSet remove = before.reserved;
+    remove.remove(after.reserved);
+    return change_reserved_ports(add, remove);
+}
+
 class RealHost : public LeaseHost {
   public:
     RealHost(std::shared_ptr<const Instance> instance, LeaseRegisterFile file)
@@ -43,20 +53,17 @@ class RealHost : public LeaseHost {
         return ports;
     }
 
-    bool lives(const ProcessId& process) override { return process_start(process.pid) == process.start; }
-    ProcessId self() override { return {::getpid(), process_start(::getpid()).value_or(0)}; }
+    // One that cannot be looked at (for want of descriptors, say) lives until the contrary is seen.
+    bool lives(const ProcessId& process) override {
+        const auto start = process_start(process.pid);
+        return !start || *start == process.start;
+    }
+    Result<ProcessId> self() override { return process_by_number(::getpid()); }
     Result<EphemeralSettings> kernel_ports() override { return read_ephemeral_settings(); }
 
     Result<LeaseRegister> read() override { return file_.read(); }
     Status change(const std::function<Status(LeaseRegister& owners)>& change) override {
-        return file_.change(change, [](const LeaseRegister& before, const LeaseRegister& after) -> Status {
-            if (before.reserved == after.reserved) return {};
-            PortSet add = after.reserved;
-            add.remove(before.reserved);
-            PortSet remove = before.reserved;
-            remove.remove(after.reserved);
-            return change_reserved_ports(add, remove);
-        });
+        return file_.change(change, keep_from_kernel);
     }
     std::uint64_t generation() override { return file_.generation(); }
 
@@ -92,13 +99,14 @@ Result<std::unique_ptr<LeaseHost>> host_of(std::shared_ptr<const Instance> insta
 }
 
 Result<ProcessId> process_by_number(std::int32_t pid) {
-    if (const auto start = process_start(pid)) return ProcessId{pid, *start};
+    const auto start = process_start(pid);
+    if (!start) return fail(start.error());
+    if (*start) return ProcessId{pid, **start};
     return fail(ErrorKind::not_found, fmt::format("no process {}", pid));
 }
 
-void end_leases(std::string_view instance) {
-    const LeaseRegister owners = remove_lease_register(instance);
-    if (!owners.reserved.empty()) (void)change_reserved_ports({}, owners.reserved);
+Status end_leases(std::string_view instance) {
+    return remove_lease_register(instance, keep_from_kernel);
 }
 
 }  // namespace xdemux

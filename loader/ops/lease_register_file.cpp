@@ -3,8 +3,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <fstream>
-#include <sstream>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -12,6 +10,7 @@
 #include <unistd.h>
 
 #include <xdemux/kernel/lock.h>
+#include <xdemux/kernel/text_file.h>
 
 #include "whole_file.h"
 
@@ -28,11 +27,10 @@ Result<InstanceLock> lock(std::string_view instance) {
 }
 
 Result<LeaseRegister> read_register(const std::string& path) {
-    std::ifstream file(path);
-    if (!file) return LeaseRegister{};
-    std::stringstream text;
-    text << file.rdbuf();
-    auto owners = parse_lease_register(text.str());
+    const auto text = read_text_file(path);
+    if (!text) return fail(text.error());
+    if (!*text) return LeaseRegister{};
+    auto owners = parse_lease_register(**text);
     if (owners) return std::move(*owners);
     return fail(ErrorKind::failed,
                 fmt::format("\"{}\" is no register of leases; delete it, and the leases are of nobody", path));
@@ -110,13 +108,22 @@ Result<LeaseRegister> read_lease_register(std::string_view instance, std::uint64
     return empty;
 }
 
-LeaseRegister remove_lease_register(std::string_view instance) {
+Status remove_lease_register(
+    std::string_view instance,
+    const std::function<Status(const LeaseRegister& before, const LeaseRegister& after)>& settle) {
     const std::string path = path_of(instance, "leases");
-    if (::access(path.c_str(), F_OK) != 0) return {};
+    if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) return {};
     const auto locked = lock(instance);
-    LeaseRegister owners = read_register(path).value_or(LeaseRegister{});
-    (void)::unlink(path.c_str());
-    return owners;
+    if (!locked) return fail(locked.error());
+    const auto text = read_text_file(path);
+    if (!text) return fail(text.error());
+    // One that is damaged holds nothing back.
+    const LeaseRegister owners = parse_lease_register(text->value_or(std::string())).value_or(LeaseRegister{});
+    if (auto settled = settle(owners, {}); !settled) return settled;
+    if (::unlink(path.c_str()) == 0 || errno == ENOENT) return {};
+    const int error_number = errno;
+    (void)settle({}, owners);
+    return fail_system(error_number, fmt::format("cannot remove \"{}\"", path));
 }
 
 }  // namespace xdemux

@@ -52,7 +52,10 @@ class LeaseRegisterFile {
 /// As LeaseRegisterFile::read(), for those who change nothing.
 Result<LeaseRegister> read_lease_register(std::string_view instance, std::uint64_t table);
 
-/// Removes the register and returns what stood in it, whatever the table.
-LeaseRegister remove_lease_register(std::string_view instance);
+/// Removes the register, whatever the table. `settle` makes true what it kept from the kernel; where it fails, the
+/// register stays.
+Status remove_lease_register(
+    std::string_view instance,
+    const std::function<Status(const LeaseRegister& before, const LeaseRegister& after)>& settle);
 
 }  // namespace xdemux

@@ -139,24 +139,59 @@ Status release_block(LeaseHost& host, const PortBlock& block, std::string_view o
     });
 }
 
+namespace {
+
+/// What was given back, to be taken again where the rest cannot be done.
+class Returned {
+  public:
+    explicit Returned(LeaseLedger& ledger) : ledger_(ledger) {}
+
+    void note(const Lease& lease, bool is_free) { (is_free ? free_ : waiting_).push_back(lease); }
+    [[nodiscard]] std::size_t count() const { return free_.size() + waiting_.size(); }
+    [[nodiscard]] const std::vector<Lease>& free() const { return free_; }
+    [[nodiscard]] std::set<std::uint32_t> holding() const {
+        std::set<std::uint32_t> owners;
+        for (const Lease& lease : waiting_)
+            owners.insert(lease.facts.owner);
+        return owners;
+    }
+    void take_again() {
+        for (const Lease& lease : free_)
+            (void)ledger_.claim(lease.key, lease.facts);
+        for (const Lease& lease : waiting_) {
+            const auto now = ledger_.find(lease.key);
+            if (now && *now && (*now)->facts.owner == lease.facts.owner) (void)ledger_.change(**now, lease.facts.state);
+        }
+    }
+
+  private:
+    LeaseLedger& ledger_;
+    std::vector<Lease> free_;
+    std::vector<Lease> waiting_;
+};
+
+}  // namespace
+
 Result<std::size_t> release_owners(LeaseLedger& ledger, LeaseHost& host, const std::set<std::uint32_t>& owners,
                                    const std::function<void(const Lease&)>& freed) {
-    std::size_t count = 0;
-    std::set<std::uint32_t> holding;
-    Status trouble;
+    Returned returned(ledger);
+    Status done;
     const auto walked = ledger.for_each([&](const Lease& lease) {
         if (!owners.contains(lease.facts.owner)) return true;
         const auto free = give_back(ledger, lease);
-        if (!free) trouble = fail(free.error());
-        ++count;
-        if (free && *free && freed) freed(lease);
-        if (free && !*free) holding.insert(lease.facts.owner);
-        return trouble.has_value();
+        if (free) returned.note(lease, *free);
+        if (!free) done = fail(free.error());
+        return done.has_value();
     });
-    if (!walked) return fail(walked.error());
-    if (!trouble) return fail(trouble.error());
-    if (auto settled = settle_owners(host, owners, holding, ledger.now_ns()); !settled) return fail(settled.error());
-    return count;
+    if (done) done = walked;
+    if (done) done = settle_owners(host, owners, returned.holding(), ledger.now_ns());
+    if (!done) {
+        returned.take_again();
+        return fail(done.error());
+    }
+    for (const Lease& lease : returned.free())
+        if (freed) freed(lease);
+    return returned.count();
 }
 
 Result<std::size_t> release_owner(LeaseLedger& ledger, LeaseHost& host, std::string_view owner) {

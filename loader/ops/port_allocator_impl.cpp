@@ -86,8 +86,14 @@ Status PortAllocator::Impl::enter() {
     range_ = *range;
     auto entered = host_->change([&](LeaseRegister& owners) -> Status {
         std::optional<ProcessId> process;
-        if (options_.bound_to_process) process = options_.process ? *options_.process : host_->self();
+        if (options_.bound_to_process) {
+            const auto owning = options_.process ? Result<ProcessId>(*options_.process) : host_->self();
+            if (!owning) return fail(owning.error());
+            process = *owning;
+        }
+        const std::size_t known = owners.owners.size();
         LeaseOwner& owner = owner_record(owners, options_, process);
+        is_new_ = owners.owners.size() != known;
         owner.quota = options_.quota;
         owner.times = options_.times;
         owner_ = owner.id;
@@ -252,7 +258,10 @@ Result<SocketAddress> PortAllocator::Impl::lease(Proto proto, const Address& loc
         if (!port) return fail(port.error());
         if (!*port) break;
         const auto stays = stands(wanted, **port, (*from)->generation);
-        if (!stays) return fail(stays.error());
+        if (!stays) {
+            (void)ledger_->erase_unused({proto, {local, **port}, remote}, owner_);
+            return fail(stays.error());
+        }
         if (!*stays) continue;
         ++held_;
         return SocketAddress{local, **port};
@@ -301,6 +310,22 @@ Result<std::size_t> PortAllocator::Impl::release_all() {
     auto count = release_owners(*ledger_, *host_, {owner_}, [&](const Lease& lease) { forget(lease); });
     if (count) held_ = block_ports_ = 0;
     return count;
+}
+
+void PortAllocator::Impl::withdraw() {
+    if (!is_new_ || held_ != 0 || block_ports_ != 0) return;
+    bool holds = false;
+    const auto walked = ledger_->for_each([&](const Lease& lease) {
+        holds = lease.facts.owner == owner_;
+        return !holds;
+    });
+    if (!walked || holds) return;
+    (void)host_->change([&](LeaseRegister& owners) -> Status {
+        std::erase_if(owners.owners,
+                      [&](const LeaseOwner& owner) { return owner.id == owner_ && owner.blocks.empty(); });
+        if (owners.owners.empty()) owners.reserved = {};
+        return {};
+    });
 }
 
 std::size_t PortAllocator::Impl::bytes() const {

@@ -31,6 +31,8 @@ class PortAllocator::Impl {
     Status release_block(const PortBlock& block);
     Result<std::size_t> sweep();
     Result<std::size_t> release_all();
+    /// Takes the owner out of the register again, where this made it and nothing was leased after all.
+    void withdraw();
 
     [[nodiscard]] const PortAllocatorOptions& options() const { return options_; }
     [[nodiscard]] std::uint32_t owner() const { return owner_; }
@@ -70,6 +72,7 @@ class PortAllocator::Impl {
     std::shared_ptr<LeaseHost> host_;
     PortAllocatorOptions options_;
     std::uint32_t owner_ = 0;
+    bool is_new_ = false;  ///< the owner was made by this
     PortRange range_;
     SipKey secret_;
     std::shared_ptr<PortSelector> selector_;

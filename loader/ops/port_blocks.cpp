@@ -63,7 +63,10 @@ Result<PortBlock> PortAllocator::Impl::lease_block(Proto proto, const Address& l
         });
         if (!put) return fail(put.error());
         const auto leased = leased_ports(key, true);
-        if (!leased) return fail(leased.error());
+        if (!leased) {
+            (void)drop_block(block);
+            return fail(leased.error());
+        }
         if (leased->count(block.ports) == 0) {
             block_ports_ += count;
             return block;

@@ -97,7 +97,7 @@ class MemoryHost : public LeaseHost {
     Result<bool> is_local(const Address& address) override { return address == local; }
     Result<PortSet> taken(Proto /*proto*/, const Address& /*local*/) override { return held; }
     bool lives(const ProcessId& process) override { return !dead.contains(process.pid); }
-    ProcessId self() override { return {++last_pid, 1}; }
+    Result<ProcessId> self() override { return ProcessId{++last_pid, 1}; }
     Result<EphemeralSettings> kernel_ports() override { return kernel; }
     Result<LeaseRegister> read() override {
         const std::scoped_lock lock(mutex_);

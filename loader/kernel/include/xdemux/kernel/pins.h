@@ -2,8 +2,8 @@
 // The pins of an instance: /sys/fs/bpf/xdemux/INSTANCE/ with every map by its name, the program as `prog`, its
 // read-only data as `settings`, and a link for each interface as `link_IFINDEX`. While packets are delivered to
 // sockets, the sk_lookup program as `sk_lookup` and its link to the network namespace as `sk_lookup_link`. Creation and
-// replacement each have one rename at which they take effect; before it they can be undone, after it completed. Writers
-// hold the instance's lock.
+// replacement and removal each have one rename at which they take effect; before it they can be undone, after it
+// completed. Writers hold the instance's lock.
 //
 // Replacement: `prog_new`, `sk_lookup_new` and `settings_new` are pinned, the links updated, then prog_new -> prog is
 // THE COMMIT POINT, then the others are renamed likewise. Hence to whoever comes after a killed writer: prog_new there
@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,13 +62,18 @@ class PinDirectory {
     [[nodiscard]] Status pin_link(int link_fd, std::uint32_t ifindex) const;
     /// Detaches the interface and removes the pin.
     [[nodiscard]] Status remove_link(std::uint32_t ifindex) const;
+    /// Of several interfaces; all or none.
+    [[nodiscard]] Status remove_links(const std::vector<std::uint32_t>& ifindexes) const;
     /// Attaches the sk_lookup program to the network namespace of the calling thread, and pins both. Errors as
     /// create_socket_lookup_link()'s.
     [[nodiscard]] Status begin_socket_lookup(int program) const;
     /// Takes it off again; no error where it is not there.
     [[nodiscard]] Status end_socket_lookup() const;
-    /// Detaches every interface and the sk_lookup program, hides the instance by one rename, and removes what it was.
-    [[nodiscard]] Status remove() const;
+    /// Whether an instance of this name was hidden by remove() and is not cleared up yet.
+    [[nodiscard]] bool is_going() const;
+    /// Hides the instance by one rename, does `also`, detaches every interface and the sk_lookup program, and removes
+    /// what it was. Where `also` fails, all is as before; what comes after it is else the next writer's.
+    [[nodiscard]] Status remove(const std::function<Status()>& also) const;
 
     /// Clears what a killed writer left of a creation or a removal; the instance itself may not be there.
     [[nodiscard]] Status clear_leftovers() const;
@@ -85,6 +91,8 @@ class PinDirectory {
     [[nodiscard]] Status update_socket_lookup(int program) const;
     [[nodiscard]] Status restore_links() const;
     [[nodiscard]] Status remove_dead_links() const;
+    [[nodiscard]] std::string hidden_path() const;
+    [[nodiscard]] Status clear_hidden() const;
 
     std::string instance_;
 };

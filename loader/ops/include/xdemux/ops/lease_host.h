@@ -29,7 +29,8 @@ class LeaseHost {
     /// Ports of one protocol and address that listeners and sockets without a lease hold.
     virtual Result<PortSet> taken(Proto proto, const Address& local) = 0;
     [[nodiscard]] virtual bool lives(const ProcessId& process) = 0;
-    [[nodiscard]] virtual ProcessId self() = 0;
+    /// The calling process.
+    [[nodiscard]] virtual Result<ProcessId> self() = 0;
     /// What the kernel hands out by itself, and what it does not.
     virtual Result<EphemeralSettings> kernel_ports() = 0;
 
@@ -47,7 +48,7 @@ Result<std::unique_ptr<LeaseHost>> host_of(std::shared_ptr<const Instance> insta
 Result<ProcessId> process_by_number(std::int32_t pid);
 
 /// Where an instance ends: its register goes, and ports that were reserved for its leases are free for the kernel
-/// again.
-void end_leases(std::string_view instance);
+/// again. Where it fails, all is as it was.
+Status end_leases(std::string_view instance);
 
 }  // namespace xdemux

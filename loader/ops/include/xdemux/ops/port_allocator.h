@@ -44,7 +44,7 @@ class PortAllocator {
 
     PortAllocator(PortAllocator&&) noexcept;
     PortAllocator& operator=(PortAllocator&&) noexcept;
-    /// Gives everything back, where the owner is bound to this process.
+    /// Gives everything back, where the owner is bound to this process. Another that leased nothing is forgotten.
     ~PortAllocator();
 
     /// A local port for a connection. Errors: `full` with the arithmetic when all are taken, or the quota is reached;
