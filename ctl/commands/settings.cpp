@@ -52,8 +52,7 @@ Result<bool> settle_ephemeral(const Settle& settle, bool dry_run) {
     return true;
 }
 
-Status settle_settings(const Settle& settle, bool dry_run, Session& session) {
-    auto instance = session.open_for_change();
+Status settle_settings(const Settle& settle, bool dry_run, Result<Instance>& instance) {
     if (!instance) return fail(instance.error());
     if (!dry_run) return settle.settings(*instance);
     const auto pending = pending_confirm(*instance);
@@ -62,9 +61,12 @@ Status settle_settings(const Settle& settle, bool dry_run, Session& session) {
 }
 
 Status run_settle(const Settle& settle, bool dry_run, Session& session) {
+    // Opened before anything is settled: most of what can fail does so here.
+    auto instance = session.open_for_change();
+    if (!instance && instance.error().kind() != ErrorKind::not_loaded) return fail(instance.error());
     const auto ephemeral = settle_ephemeral(settle, dry_run);
     if (!ephemeral) return fail(ephemeral.error());
-    Status settings = settle_settings(settle, dry_run, session);
+    Status settings = settle_settings(settle, dry_run, instance);
     // One of the two suffices: where the ports waited, the settings need not, nor need there be an instance.
     const bool nothing_there = !settings && (settings.error().kind() == ErrorKind::not_found ||
                                              settings.error().kind() == ErrorKind::not_loaded);

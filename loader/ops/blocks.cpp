@@ -34,19 +34,16 @@ Result<Entries> read_entries(const BlockTable& table) {
     return entries;
 }
 
-/// The data path looks at the entries only while `blocking` has not passed: it is set after they are there, and told
-/// the last of them after others have gone.
-Status write_blocking(const Instance& instance, const BlockTable& table) {
-    const auto entries = read_entries(table);
-    if (!entries) return fail(entries.error());
+using Blocking = MappedArray<contract::blocking>;
+
+/// Until when anybody is blocked, which the data path asks first. It may say more than there is, never less: to be
+/// called before entries come, and after they go. It cannot fail.
+void tell_latest(const Blocking& blocking, const Entries& entries) {
     std::uint64_t until = 0;
-    for (const auto& [source, each] : *entries)
+    for (const auto& [source, each] : entries)
         until = std::max(until, each);
-    const auto blocking = open_table_of<MappedArray<contract::blocking>>(instance, "blocking");
-    if (!blocking) return fail(blocking.error());
-    __u64& word = (*blocking)[0].until_ns;
+    __u64& word = blocking[0].until_ns;
     std::atomic_ref(word).store(until, std::memory_order_release);
-    return {};
 }
 
 Status erase_passed(const BlockTable& table, Entries& entries) {
@@ -148,6 +145,23 @@ Status put_all(const BlockTable& table, const Entries& present, const Entries& w
     return {};
 }
 
+/// All or none.
+Status erase_all(const Instance& instance, const BlockTable& table, const Entries& present, const Entries& ended) {
+    const auto blocking = open_table_of<Blocking>(instance, "blocking");
+    if (!blocking) return fail(blocking.error());
+    Entries after = present;
+    for (const auto& [source, until] : ended) {
+        if (const auto erased = table.erase(encode_source(source)); !erased) {
+            for (auto undo = ended.begin(); undo->first != source; ++undo)
+                [[maybe_unused]] const Status best_effort = table.put(encode_source(undo->first), {undo->second});
+            return fail(erased.error());
+        }
+        after.erase(source);
+    }
+    tell_latest(*blocking, after);
+    return {};
+}
+
 }  // namespace
 
 Result<std::vector<Block>> read_blocks(const Instance& instance) {
@@ -177,8 +191,13 @@ Result<std::vector<SparedSource>> block_sources(Instance& instance, const BlockR
     }
     if (auto room = check_room(*table, *present, *wanted); !room) return fail(room.error());
     if (request.dry_run) return spared;
+    const auto blocking = open_table_of<Blocking>(instance, "blocking");
+    if (!blocking) return fail(blocking.error());
+    Entries after = *present;
+    for (const auto& [source, until] : *wanted)
+        after.insert_or_assign(source, until);
+    tell_latest(*blocking, after);
     if (auto put = put_all(*table, *present, *wanted); !put) return fail(put.error());
-    if (auto told = write_blocking(instance, *table); !told) return fail(told.error());
     instance.keep();
     return spared;
 }
@@ -187,13 +206,13 @@ Status unblock_source(Instance& instance, const Address& source, bool dry_run) {
     assert(instance.writable());
     const auto table = open_table_of<BlockTable>(instance, "blocks");
     if (!table) return fail(table.error());
-    const auto found = table->find(encode_source(source));
-    if (!found) return fail(found.error());
-    if (!*found || (*found)->until_ns < coarse_now_ns())
+    auto entries = read_entries(*table);
+    if (!entries) return fail(entries.error());
+    const auto found = entries->find(source);
+    if (found == entries->end() || found->second < coarse_now_ns())
         return fail(ErrorKind::not_found, fmt::format("{} is not blocked", source.to_string()));
     if (dry_run) return {};
-    if (const auto erased = table->erase(encode_source(source)); !erased) return fail(erased.error());
-    return write_blocking(instance, *table);
+    return erase_all(instance, *table, *entries, {*found});
 }
 
 Result<std::size_t> unblock_all(Instance& instance, bool dry_run) {
@@ -205,10 +224,7 @@ Result<std::size_t> unblock_all(Instance& instance, bool dry_run) {
     if (!table) return fail(table.error());
     const auto entries = read_entries(*table);
     if (!entries) return fail(entries.error());
-    for (const auto& [source, until] : *entries) {
-        if (const auto erased = table->erase(encode_source(source)); !erased) return fail(erased.error());
-    }
-    if (auto told = write_blocking(instance, *table); !told) return fail(told.error());
+    if (auto erased = erase_all(instance, *table, *entries, *entries); !erased) return fail(erased.error());
     return live->size();
 }
 

@@ -261,6 +261,11 @@ Result<std::vector<GroupRow>> group_rows(const Instance& instance) {
     std::optional<FlowCounts> kept;
     for (const auto& [number, target] : targets->targets()) {
         if (target.kind != TargetKind::group) continue;
+        if (is_shared_endpoint(target)) {
+            const auto led = is_led_to(tables, number, target);
+            if (!led) return fail(led.error());
+            if (!*led) continue;  // the next command clears it
+        }
         const StoredMembers& members = (*groups)[number];
         auto row = read_row(instance, number, target, members, *targets);
         if (!row) return fail(std::move(row.error()));

@@ -82,16 +82,6 @@ Status lead_to_own(const Tables& tables, std::uint32_t listener) {
     return lead_to(tables, listener, *number);
 }
 
-/// Whether a listener is there and leads to it.
-Result<bool> is_led_to(const Tables& tables, std::uint32_t number, const Target& group) {
-    const std::uint32_t id = front_of_endpoint(group);
-    const auto listener = tables.listeners.find(id);
-    if (!listener) return fail(listener.error());
-    const auto led = tables.steering.listener_targets.find(id);
-    if (!led) return fail(led.error());
-    return *listener && *led && (*led)->target == number;
-}
-
 }  // namespace
 
 bool is_shared_endpoint(const Target& group) {
@@ -103,6 +93,15 @@ std::uint32_t front_of_endpoint(const Target& group) {
     const char* end = group.name.data() + group.name.size();
     std::from_chars(group.name.data() + 1, end, listener);
     return listener;
+}
+
+Result<bool> is_led_to(const Tables& tables, std::uint32_t number, const Target& group) {
+    const std::uint32_t id = front_of_endpoint(group);
+    const auto listener = tables.listeners.find(id);
+    if (!listener) return fail(listener.error());
+    const auto led = tables.steering.listener_targets.find(id);
+    if (!led) return fail(led.error());
+    return *listener && *led && (*led)->target == number;
 }
 
 Status share_endpoints(Instance& instance, const ListenerSet& listeners) {

@@ -21,6 +21,9 @@ bool is_shared_endpoint(const Target& group);
 /// The id of the listener that answers for all of them.
 std::uint32_t front_of_endpoint(const Target& group);
 
+/// Whether the listener that answers for all of them is there and leads to their group; else that is to be cleared.
+Result<bool> is_led_to(const Tables& tables, std::uint32_t number, const Target& group);
+
 /// Brings their groups, and where their listeners lead, to what `listeners` says; each at once for every packet. All
 /// the listeners' targets have rows. Done twice it comes to the same. The instance must be writable().
 Status share_endpoints(Instance& instance, const ListenerSet& listeners);

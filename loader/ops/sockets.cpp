@@ -147,7 +147,8 @@ Status unregister_socket(Instance& instance, const std::string& name, bool dry_r
                                 name, fmt::join(*users, ", ")));
     if (dry_run) return {};
     if (auto erased = instance.tables().steering.sockets.erase(*number); !erased) return fail(erased.error());
-    return sweep_targets(instance);
+    [[maybe_unused]] const Status best_effort = sweep_targets(instance);  // else by the next command
+    return {};
 }
 
 Result<std::vector<SocketRow>> socket_rows(const Instance& instance) {
@@ -162,6 +163,7 @@ Result<std::vector<SocketRow>> socket_rows(const Instance& instance) {
     for (TargetRow& target : *targets) {
         const auto cookie = instance.tables().steering.sockets.find(target.number);
         if (!cookie) return fail(cookie.error());
+        if (!*cookie && target.users == 0) continue;  // the next command clears it
         SocketRow row{std::move(target.target), *cookie, {}, {}, target.users, target.count};
         if (const auto socket = sockets->find(cookie->value_or(0)); socket != sockets->end()) {
             row.socket = socket->second;

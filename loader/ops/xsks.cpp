@@ -55,11 +55,19 @@ Result<std::set<std::uint32_t>> open_places(const Tables& tables, const std::vec
 /// First the row, then its place: a packet between the two finds the place empty, and falls back.
 Status erase_rows(Instance& instance, const std::vector<Row>& rows) {
     const Tables& tables = instance.tables();
-    for (const Row& row : rows) {
-        if (auto erased = tables.steering.xsk_queues.erase(row.key); !erased) return fail(erased.error());
-        if (auto erased = tables.steering.xsks.erase(row.place.index); !erased) return fail(erased.error());
+    for (auto row = rows.begin(); row != rows.end(); ++row) {
+        const auto erased = tables.steering.xsk_queues.erase(row->key);
+        if (erased) continue;
+        for (auto back = rows.begin(); back != row; ++back)
+            [[maybe_unused]] const Status restored = tables.steering.xsk_queues.put(back->key, back->place);
+        return fail(erased.error());
     }
-    return rows.empty() ? Status() : sweep_targets(instance);
+    // Nothing leads there any more: it is made. A socket that stays in its place gives way to the next.
+    for (const Row& row : rows)
+        [[maybe_unused]] const auto cleared = tables.steering.xsks.erase(row.place.index);
+    if (!rows.empty()) [[maybe_unused]]
+        const Status best_effort = sweep_targets(instance);  // else by the next command
+    return {};
 }
 
 Result<Target> target_of(std::string_view name, std::optional<TargetKind> fallback) {
@@ -292,21 +300,21 @@ Status sweep_xsks(Instance& instance) {
 
 Result<std::vector<XskRow>> read_xsks(const Instance& instance) {
     const Tables& tables = instance.tables();
-    const auto targets = read_targets(tables);
+    const auto targets = target_rows(instance);
     if (!targets) return fail(targets.error());
     const auto rows = read_rows(tables);
     if (!rows) return fail(rows.error());
     const auto open = open_places(tables, *rows);
     if (!open) return fail(open.error());
     std::map<std::string, XskRow> xsks;
-    for (const auto& [number, target] : targets->targets()) {
-        if (target.kind != TargetKind::xsk) continue;
-        XskRow& xsk = xsks[target.name];
-        xsk.target = target;
-        const auto count = tables.steering.target_counts.read(number);
-        if (!count) return fail(count.error());
-        xsk.count = *count;
-        for (const Row& row : select_rows(*rows, {number})) {
+    for (const TargetRow& target : *targets) {
+        if (target.target.kind != TargetKind::xsk) continue;
+        const auto served = select_rows(*rows, {target.number});
+        if (served.empty() && target.users == 0) continue;  // the next command clears it
+        XskRow& xsk = xsks[target.target.name];
+        xsk.target = target.target;
+        xsk.count = target.count;
+        for (const Row& row : served) {
             const auto device = interface_by_index(row.key.ifindex);
             const auto pid = static_cast<pid_t>(row.place.pid);
             xsk.queues.push_back({row.key.ifindex,
