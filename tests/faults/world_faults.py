@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the world does to an instance: memory runs out, the device goes while packets arrive, two tools change the same
-things at once. Each returns a text that says what was seen, and raises AssertionError where it was wrong.
+"""What the world does to an instance: memory runs out, nothing more can be kept in /run or pinned, the device goes while
+packets arrive, two tools change the same things at once. Each returns a text that says what was seen, and raises AssertionError where it was wrong.
 """
+import subprocess
 import threading
 import time
 
-from state import ATTACH, FLOW, LISTENER, WORLD, is_consistent, state, tool
+from changes import ATTACH, FLOW, LISTENER, changes
 from control_group import ControlGroup
+from state import WORLD, is_consistent, state, tool
 from world import run, wait_for
+
 
 def memory_limit():
     """attach where the tables do not fit: nothing is left of it, and without the limit it works."""
@@ -27,6 +30,35 @@ def memory_limit():
     assert outcomes != {0}, "no limit was low enough"
     assert tool(*ATTACH).returncode == 0
     return f"attach under nine limits of memory: exit codes {sorted(outcomes)}"
+
+
+# In a mount namespace of its own, so that nobody else sees it.
+FULL_RUN = "mount -t tmpfs -o size=4k tmpfs /run/xdemux && { dd if=/dev/zero of=/run/xdemux/full bs=4k count=1 2>&-; true; }"
+NO_FILES_IN_RUN = "mount -t tmpfs -o nr_inodes=1 tmpfs /run/xdemux"
+NO_PINS = "mount -o remount,bind,ro /sys/fs/bpf"
+SOME_CHANGES = ("attach, new", "detach", "unload", "set", "listener add", "flow add", "group add", "socket register",
+                "ephemeral set, confirm", "ephemeral lease")
+
+
+def where(preparation, line):
+    """The command line that does `line` where a shell has prepared the mounts."""
+    return ("unshare", "--mount", "sh", "-c", f'{preparation} && exec "$@"', "sh", *line)
+
+
+def no_room(preparation, what):
+    """Each of some changes where nothing can be kept: as before, or as asked for, and the command says which."""
+    failed = 0
+    for change in (change for change in changes() if change.name in SOME_CHANGES):
+        before, after = change.states()
+        done = subprocess.run(where(preparation, change.line()), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        now = state()
+        assert now == (after if done.returncode == 0 else before), f"{what}: {change.name}: exit {done.returncode}: {done.stderr}{now}"
+        assert is_consistent(), f"{what}: {change.name}: verify finds a mismatch"
+        failed += done.returncode != 0
+        again = tool(*change.command)
+        assert done.returncode == 0 or (again.returncode == 0 and state() == after), f"{what}: {change.name}: then: {again.stderr}"
+    assert failed, f"{what}: nothing failed"
+    return f"{what}: {failed} of {len(SOME_CHANGES)} changes failed, each as if never begun"
 
 
 def flood(stop):
