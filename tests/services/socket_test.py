@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One server for a whole prefix and a thousand ports, by one registered socket: loader/examples/socket_server.py."""
+import contextlib
 import itertools
 import json
 import os
@@ -11,7 +12,7 @@ import threading
 import unittest
 
 import servers
-from world import WORLD, RunFailed, run, wait_for
+from world import TIME_SCALE, WORLD, RunFailed, run, wait_for
 
 EXAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "loader", "examples", "socket_server.py")
 PREFIX4, PREFIX6 = "203.0.113.0/24", "2001:db8:113::/64"
@@ -52,15 +53,25 @@ def listed():
     return json.loads(WORLD.xdemux("socket", "list", "--json"))["sockets"]
 
 
-def fetch(address, port):
-    """What the server says over HTTP: where it was asked, and its process number."""
+def request(address, port):
+    """A client that has asked over HTTP."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with WORLD.peer.socket(family, socket.SOCK_STREAM) as client:
-        client.settimeout(5)
-        client.connect((address, port))
-        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        asked, pid = client.makefile("rb").read().decode().split("\r\n\r\n")[1].split(" by ")
+    client = WORLD.peer.socket(family, socket.SOCK_STREAM)
+    client.settimeout(5 * TIME_SCALE)
+    client.connect((address, port))
+    client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    return client
+
+
+def answer(client):
+    """What the server says: where it was asked, and its process number."""
+    asked, pid = client.makefile("rb").read().decode().split("\r\n\r\n")[1].split(" by ")
     return asked, int(pid)
+
+
+def fetch(address, port):
+    with request(address, port) as client:
+        return answer(client)
 
 
 def ask(address, port):
@@ -155,6 +166,22 @@ class Sockets(unittest.TestCase):
         self.assertEqual(failed, [])
         self.assertEqual(list(dict.fromkeys(answered)), pids, "each had its turn")
         self.assertEqual(self.counted("web"), (len(answered), 0))
+
+    def test_who_came_before_a_restart_is_answered_by_the_old_server(self):
+        self.listen(f"{PREFIX4}:80", "socket:web")
+        with Example("web") as old:
+            # So slow that its successor is there before it has looked at those who wait.
+            old.process.send_signal(signal.SIGSTOP)
+            with contextlib.ExitStack() as open_ones:
+                waiting = [open_ones.enter_context(request(address, 80)) for address in ADDRESSES4[1:9]]
+                with Example("web") as new:
+                    self.assertEqual(fetch("203.0.113.99", 80)[1], new.process.pid)
+                    old.process.send_signal(signal.SIGTERM)
+                    old.process.send_signal(signal.SIGCONT)
+                    self.assertEqual([answer(client) for client in waiting],
+                                     [(f"{address}:80", old.process.pid) for address in ADDRESSES4[1:9]])
+                    self.assertEqual(old.process.wait(20 * TIME_SCALE), 0)
+                    self.assertEqual(fetch("203.0.113.99", 80)[1], new.process.pid)
 
     def test_a_killed_server_falls_back(self):
         self.listen(f"{PREFIX4}:80", "socket:web")
