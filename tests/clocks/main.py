@@ -3,7 +3,7 @@
 """usage: main.py
 
 Whether what is kept for a time ends when it should, whatever the clocks show. XDEMUX_TOOL is the tool under test;
-XDEMUX_SET_CLOCK=1 allows to set the wall clock too, which is for virtual machines alone.
+XDEMUX_OWN_MACHINE=1 allows to set the wall clock too, which is for virtual machines alone.
 """
 import os
 import sys

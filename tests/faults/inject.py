@@ -20,7 +20,7 @@ ERRORS = {"bpf": "ENOMEM", "mmap": "ENOMEM", "openat": "EMFILE", "socket": "ENOB
           "flock": "ENOLCK", "fcntl": "EMFILE", "dup3": "EMFILE", "getdents64": "ENOMEM",
           "write": "ENOSPC", "pwrite64": "ENOSPC", "read": "EIO", "statfs": "EIO"}
 CALL = re.compile(r"^(?:\d+ +)?(\w+)\(")
-NUMBER = re.compile(r"0x[0-9a-f]+|\d+")
+NUMBER = re.compile(r"-?(0x[0-9a-f]+|\d+)")
 
 Call = collections.namedtuple("Call", "name number looks")
 Case = collections.namedtuple("Case", "change call when")
@@ -57,13 +57,17 @@ def common(some, others):
     return sum(1 for _ in same)
 
 
+# Those that others begin like.
+FIRST = ("listener add", "set", "attach, new", "ephemeral lease")
+
+
 def cases(chosen):
-    """Each call of each change; those with which a change begins as an earlier one does are that one's alone."""
-    traces = []
+    """Each call of each change; those with which one begins as one of FIRST does are that one's alone."""
+    first = {change.name: trace(change) for change in changes() if change.name in FIRST}
     for change in chosen:
-        calls = trace(change)
-        known = max((common(calls, other) for other in traces), default=0)
-        traces.append(calls)
+        calls = first.get(change.name) or trace(change)
+        earlier = FIRST[:FIRST.index(change.name)] if change.name in FIRST else FIRST
+        known = max((common(calls, first[name]) for name in earlier), default=0)
         yield from (Case(change, call.name, call.number) for call in calls[known:] if call.name in ERRORS)
 
 
@@ -103,7 +107,7 @@ def closer_look(change, before, after):
 class Trials:
     """The cases of one change, one after the other; whatever one leaves stays for the next, and so for the closer looks."""
 
-    EACH = 8
+    EACH = 12
 
     def __init__(self, change):
         self.change, self.failures, self.since = change, 0, 0
