@@ -299,8 +299,7 @@ Status PinDirectory::clear_hidden() const {
     if (!names) return fail(names.error());
     for (const auto& name : *names) {
         if (!name.starts_with(link_prefix) && name != "sk_lookup_link") continue;
-        if (const auto link = open_pin(fmt::format("{}/{}", hidden_path(), name))) [[maybe_unused]]
-            const Status best_effort = detach_link(link->get());
+        if (const auto link = open_pin(fmt::format("{}/{}", hidden_path(), name))) (void)detach_link(link->get());
     }
     return remove_tree(hidden_path());
 }

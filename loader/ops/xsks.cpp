@@ -65,8 +65,7 @@ Status erase_rows(Instance& instance, const std::vector<Row>& rows) {
     // Nothing leads there any more: it is made. A socket that stays in its place gives way to the next.
     for (const Row& row : rows)
         [[maybe_unused]] const auto cleared = tables.steering.xsks.erase(row.place.index);
-    if (!rows.empty()) [[maybe_unused]]
-        const Status best_effort = sweep_targets(instance);  // else by the next command
+    if (!rows.empty()) (void)sweep_targets(instance);  // else by the next command
     return {};
 }
 
