@@ -301,15 +301,15 @@ Result<FlushedFlows> flush_flows(Instance& instance, const FlowOptions& options)
     const auto may_go = [&](const contract::flow_key&, const FlowFacts& facts) {
         return options.leases || !is_lease(facts);
     };
-    const auto erased = erase_where(instance, may_go, options.dry_run, options.safeguard);
-    if (!erased) return fail(erased.error());
-    flushed.erased = *erased;
-    if (options.leases) return flushed;
+    // Counted before anything is gone: then nothing fails that is done.
     const auto walked = instance.tables().flows.for_each([&](const FlowTable::Found& flow) {
-        flushed.leases_kept += is_lease(flow.facts) ? 1 : 0;
+        flushed.leases_kept += !options.leases && is_lease(flow.facts) ? 1 : 0;
         return true;
     });
     if (!walked) return fail(walked.error());
+    const auto erased = erase_where(instance, may_go, options.dry_run, options.safeguard);
+    if (!erased) return fail(erased.error());
+    flushed.erased = *erased;
     return flushed;
 }
 
