@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Maglev's table: shares, what moves when a member leaves, comes or gets another weight, and that nothing else matters.
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <string>
 #include <string_view>
@@ -75,8 +76,11 @@ TEST(Maglev, MembersAreWithinOnePercentOfTheirWeight) {
 TEST(Maglev, EvenManyMembersAreWithinOnePlaceOfTheirWeight) {
     const Members members = equal(4000);
     const auto table = owners(members);
+    std::map<std::string_view, int> places;  // counted in one pass: one a member takes longer than all other tests
+    for (const auto& name : table)
+        ++places[name];
     for (const auto& [name, weight] : members)
-        EXPECT_NEAR(static_cast<double>(std::ranges::count(table, name)), maglev_places / 4000.0, 1) << name;
+        EXPECT_NEAR(places[name], maglev_places / 4000.0, 1) << name;
 }
 
 class MaglevOfEqual : public ::testing::TestWithParam<std::size_t> {};
