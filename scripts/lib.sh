@@ -7,9 +7,9 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 # What scripts/setup installs first and all later steps rely on, in their Debian names.
 # shellcheck disable=SC2034
-BUILD_PACKAGES=(build-essential clang libclang-rt-14-dev llvm clang-format clang-tidy ninja-build cmake ccache pkg-config bpftool
-    libbpf-dev libelf-dev zlib1g-dev libcli11-dev libgtest-dev libgmock-dev libbenchmark-dev libfmt-dev
-    nlohmann-json3-dev libexpected-dev libnl-3-dev libnl-route-3-dev libpcap-dev libcairo2-dev fonts-dejavu-core iproute2 ethtool procps netbase)
+BUILD_PACKAGES=(build-essential clang libclang-rt-14-dev libclang-14-dev llvm clang-format clang-tidy ninja-build
+    cmake ccache pkg-config bpftool libbpf-dev libelf-dev zlib1g-dev libcli11-dev libgtest-dev libgmock-dev
+    libbenchmark-dev libfmt-dev nlohmann-json3-dev libexpected-dev libnl-3-dev libnl-route-3-dev libpcap-dev libcairo2-dev fonts-dejavu-core iproute2 ethtool procps netbase)
 # For the demo, the tests and the virtual machines. dnsmasq-base is the server alone, and redis-tools has redis's, both without a service.
 # shellcheck disable=SC2034
 DEMO_PACKAGES=(python3 dnsmasq-base bind9-dnsutils curl iperf3 nmap tcpdump tshark strace shellcheck redis-tools

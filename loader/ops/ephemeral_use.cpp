@@ -77,6 +77,7 @@ std::vector<RangeListener> listeners_inside(std::span<const HostSocket> sockets,
             found.try_emplace({socket.local_port, socket.proto}, name(socket.inode));
     }
     std::vector<RangeListener> inside;
+    inside.reserve(found.size());
     for (auto& [key, who] : found)
         inside.push_back({key.second, key.first, std::move(who), settings.reserved.contains(key.first)});
     return inside;
