@@ -24,8 +24,16 @@ if(XDEMUX_SANITIZE)
   add_link_options(-fsanitize=${XDEMUX_SANITIZE})
 endif()
 
+# Most of the time of a small file goes into the same few headers.
+option(XDEMUX_PRECOMPILE "precompile common headers: a third faster from nothing, but ccache then remembers nothing" OFF)
+function(xdemux_precompile target)
+  if(XDEMUX_PRECOMPILE)
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
+
 find_program(CCACHE ccache)
-if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+if(CCACHE AND NOT XDEMUX_PRECOMPILE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
 endif()
