@@ -107,7 +107,7 @@ constexpr auto reject = contract::VERDICT_REJECT;
 
 TEST_F(Model, what_no_table_names_is_the_kernels_to_say) {
     EXPECT_EQ(expect("192.0.2.1:80"), (VerifyOutcome{contract::REASON_CLOSED, drop, drop, 0}));
-    facts_.kernel.socket.emplace();
+    facts_.kernel.socket = OracleAnswer::Socket{};
     EXPECT_EQ(expect("192.0.2.1:80"), (VerifyOutcome{contract::REASON_HOST_SOCKET, pass, pass, 0}));
     EXPECT_EQ(expect("192.0.2.1:80", 0), (VerifyOutcome{contract::REASON_PORT_ZERO, drop, drop, 0}));
     settings_.host = false;

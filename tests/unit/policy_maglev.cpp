@@ -135,7 +135,7 @@ TEST(Maglev, TheOrderOfMembersDoesNotMatter) {
     Members others = members;
     std::ranges::reverse(others);
     EXPECT_EQ(owners(others), before);
-    std::ranges::rotate(others, others.begin() + 7);
+    std::rotate(others.begin(), others.begin() + 7, others.end());
     EXPECT_EQ(owners(others), before);
 }
 
