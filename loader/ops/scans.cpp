@@ -68,12 +68,12 @@ Result<std::vector<ScanRow>> read_scans(const Instance& instance, const ScanSele
     const auto blocks = read_blocks(instance);
     if (!blocks) return fail(blocks.error());
     std::vector<ScanRow> rows;
-    for (Scan& scan : select_scans(merge_scans(*slots), selection)) {
-        ScanRow row{std::move(scan), std::nullopt};
+    for (const Scan& scan : select_scans(merge_scans(*slots), selection)) {
+        ScanRow row{scan, std::nullopt};
         for (const Block& block : *blocks) {
             if (block.source == row.scan.source) row.blocked_until_ns = block.until_ns;
         }
-        rows.push_back(std::move(row));
+        rows.push_back(row);
     }
     return rows;
 }
