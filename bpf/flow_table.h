@@ -290,8 +290,7 @@ static __always_inline __u64 flow_find(const struct packet *p)
 }
 
 /* As flow_find(), of the packet without options or extension headers at `l3_offset`: the fast
- * lane's own facts stay in registers. `family` is an enum family, in the bits above the protocol.
- */
+ * lane's own facts stay in registers. `proto_family` is enum proto | enum family << 8. */
 __noinline __u64 flow_find_frame(struct xdp_md *ctx, __u32 l3_offset, __u32 ports,
 				 __u32 proto_family)
 {
