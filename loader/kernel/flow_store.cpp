@@ -7,6 +7,7 @@
 #include <xdemux/kernel/flow_store.h>
 
 #include "flow_access.h"
+#include "flow_store_inline.h"
 
 namespace xdemux {
 namespace {
@@ -79,27 +80,6 @@ FlowStore::Name FlowStore::name_of(const flow_key& key) const {
     name.line = flow_line_of(name.hash, lines());
     name.word = flow_word_of(name.hash);
     return name;
-}
-
-std::uint64_t FlowStore::tags(std::uint32_t line, std::uint32_t word) const {
-    return load(*reinterpret_cast<std::uint64_t*>(memory_.lines[line].tags[word]), std::memory_order_acquire);
-}
-
-void FlowStore::set_tag(const Spot& spot, std::uint32_t tag) const {
-    flow_access::store(memory_.lines[spot.line].tags[spot.word][spot.slot], static_cast<std::uint8_t>(tag),
-                       std::memory_order_release);
-}
-
-std::uint32_t FlowStore::elsewhere(std::uint32_t line) const {
-    return load(memory_.lines[line].elsewhere, std::memory_order_acquire);
-}
-
-std::uint64_t& FlowStore::entry_word(std::uint32_t place, std::size_t index) const {
-    return memory_.entries[place * entry_words_ + index];
-}
-
-std::uint32_t FlowStore::place_of(const Spot& spot) {
-    return flow_place(spot.line, spot.word, spot.slot);
 }
 
 // The identity word first and last. None: it is being written.
@@ -219,12 +199,11 @@ FlowStore::Count FlowStore::count() const {
     return count;
 }
 
-void FlowStore::prefetch_line(const flow_key& key) const {
-    __builtin_prefetch(&memory_.lines[name_of(key).line], 1);
+void FlowStore::prefetch_line(const Name& name) const {
+    __builtin_prefetch(&memory_.lines[name.line], 1);
 }
 
-void FlowStore::prefetch_entry(const flow_key& key) const {
-    const Name name = name_of(key);
+void FlowStore::prefetch_entry(const Name& name) const {
     const std::uint64_t free = flow_candidates(tags(name.line, name.word), 0);
     if (free != 0) __builtin_prefetch(&entry_word(flow_place(name.line, name.word, flow_first_slot(free)), 0), 1);
 }

@@ -8,6 +8,7 @@
 #include <xdemux/kernel/flow_store.h>
 
 #include "flow_access.h"
+#include "flow_store_inline.h"
 
 namespace xdemux {
 namespace {
@@ -90,9 +91,8 @@ std::optional<FlowStore::Writer::Held> FlowStore::Writer::hold(std::uint32_t lin
     }
 }
 
-FlowStore::Inserted FlowStore::Writer::insert(const flow_key& key, const FlowFacts& facts,
+FlowStore::Inserted FlowStore::Writer::insert(const Name& name, const FlowFacts& facts,
                                               std::chrono::milliseconds wait) const {
-    const Name name = store_->name_of(key);
     Patience patience(wait);
     const std::uint32_t far_lines = std::min<std::uint32_t>(FLOW_FAR_LINES_MAX, store_->lines() - 1);
     for (;;) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <bit>
 #include <cerrno>
@@ -175,35 +176,52 @@ Status FlowTable::keep_carry(const flow_key& key, const FlowFacts& facts) const 
 Result<FlowTable::Claim> FlowTable::claim(const flow_key& key, const FlowFacts& facts) const {
     const auto writes = writer(key.family);
     if (!writes) return fail(writes.error());
+    return claim_by(*writes, store(key.family).name_of(key), key, facts, coarse_now_ns());
+}
+
+Result<FlowTable::Claim> FlowTable::claim_by(const FlowStore::Writer& writes, const FlowStore::Name& name,
+                                             const flow_key& key, const FlowFacts& facts, std::uint64_t now_ns) const {
     FlowFacts stored = kept(facts);
-    if (stored.touched_ns == 0) stored.touched_ns = coarse_now_ns();
+    if (stored.touched_ns == 0) stored.touched_ns = now_ns;
     state_->flows_of(key).fetch_add(1);
-    const auto inserted = writes->insert(key, stored);
+    const auto inserted = writes.insert(name, stored);
     if (inserted == FlowStore::Inserted::done) {
         if (auto carried = keep_carry(key, facts); !carried) return fail(carried.error());
         return Claim::inserted;
     }
     state_->flows_of(key).fetch_sub(1);
     if (inserted == FlowStore::Inserted::present) return Claim::present;
-    return fail(inserted == FlowStore::Inserted::full ? full(key.family) : hindered(*writes));
+    return fail(inserted == FlowStore::Inserted::full ? full(key.family) : hindered(writes));
 }
 
 Status FlowTable::claim_all(std::span<const Item> items, std::size_t& inserted) const {
-    constexpr std::size_t lines_ahead = 16, entries_ahead = 8;
+    constexpr std::size_t lines_ahead = 16, entries_ahead = 8, items_at_once = 1024;
     inserted = 0;
-    for (std::size_t i = 0; i < items.size(); ++i) {
-        if (i + lines_ahead < items.size()) {
-            const flow_key& key = items[i + lines_ahead].key;
-            store(key.family).prefetch_line(key);
+    const auto ipv4 = writer(FAMILY_IPV4), ipv6 = writer(FAMILY_IPV6);
+    if (!ipv4) return fail(ipv4.error());
+    if (!ipv6) return fail(ipv6.error());
+    std::array<FlowStore::Name, lines_ahead> names;
+    const auto name_at = [&](std::size_t i) -> FlowStore::Name& { return names[i % lines_ahead]; };
+    std::uint64_t now_ns = 0;
+    // Each item is met three times: its line is asked for, its entry is asked for, it is inserted.
+    for (std::size_t i = 0; i < items.size() + lines_ahead; ++i) {
+        if (i >= lines_ahead) {
+            const Item& item = items[inserted];
+            if (inserted % items_at_once == 0) now_ns = coarse_now_ns();
+            const auto claimed =
+                claim_by(item.key.family == FAMILY_IPV6 ? *ipv6 : *ipv4, name_at(i), item.key, item.facts, now_ns);
+            if (!claimed) return fail(claimed.error());
+            if (*claimed == Claim::present) return {};
+            ++inserted;
         }
-        if (i + entries_ahead < items.size()) {
-            const flow_key& key = items[i + entries_ahead].key;
-            store(key.family).prefetch_entry(key);
+        if (i < items.size()) {
+            name_at(i) = store(items[i].key.family).name_of(items[i].key);
+            store(items[i].key.family).prefetch_line(name_at(i));
         }
-        const auto claimed = claim(items[i].key, items[i].facts);
-        if (!claimed) return fail(claimed.error());
-        if (*claimed == Claim::present) return {};
-        ++inserted;
+        if (i >= entries_ahead && i - entries_ahead < items.size()) {
+            const Item& item = items[i - entries_ahead];
+            store(item.key.family).prefetch_entry(name_at(i - entries_ahead));
+        }
     }
     return {};
 }

@@ -61,6 +61,9 @@ Table::Table(family family, Where where) : world_(family, line_count) {
         ++other_port;
     first_ = make(first);
     second_ = make(world_.key(address, other_port));
+    changed_ = changed_otherwise_ = first_;
+    changed_.facts.target = TARGET_REJECT;
+    changed_otherwise_.facts.state = FLOW_TIME_WAIT;
     const auto line = static_cast<std::uint32_t>(home >> 32U);
     const auto word = static_cast<std::uint32_t>(home >> 8U & 0xff);
     for (std::uint32_t number = 1'000'000; crowd_.size() < crowd_of(where); ++number) {

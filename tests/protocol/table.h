@@ -42,6 +42,9 @@ class Table {
     [[nodiscard]] const Flow& second() const { return second_; }
     /// The second one's addresses and the first one's ports, of the same word and tag: never inserted.
     [[nodiscard]] const contract::flow_key& mixture() const { return mixture_; }
+    /// first() with another target and state, and again others: what changes make of it.
+    [[nodiscard]] const Flow& changed() const { return changed_; }
+    [[nodiscard]] const Flow& changed_otherwise() const { return changed_otherwise_; }
     /// Of another line: of the very place where first() lives, if it is far.
     [[nodiscard]] const Flow& neighbour() const { return neighbour_; }
     /// Of the same line, with room in its own word.
@@ -75,7 +78,7 @@ class Table {
     FlowWorld world_;
     std::uint32_t made_ = 0;
     std::vector<Flow> crowd_;
-    Flow first_, second_, neighbour_, sister_;
+    Flow first_, second_, changed_, changed_otherwise_, neighbour_, sister_;
     contract::flow_key mixture_{};
 };
 

@@ -45,6 +45,14 @@ class FlowStore {
         contract::flow_key key{};
         FlowFacts facts;  ///< without what is in flow_carries
     };
+    /// A key as the entries have it, and where it belongs: hashed once for all that is done to its flow.
+    struct Name {
+        std::array<__u64, 4> addresses{};
+        std::uint32_t ports = 0;
+        std::uint32_t proto = 0;
+        std::uint64_t hash = 0;
+        std::uint32_t line = 0, word = 0;
+    };
     enum class Inserted : std::uint8_t { done, present, full, busy };
     enum class Erased : std::uint8_t { done, absent, kept, busy };
     using Condition = std::function<bool(const FlowFacts&)>;
@@ -63,6 +71,7 @@ class FlowStore {
     [[nodiscard]] std::uint64_t size() const;
     [[nodiscard]] Count count() const;
 
+    [[nodiscard]] Name name_of(const contract::flow_key& key) const;
     [[nodiscard]] std::optional<Found> find(const contract::flow_key& key) const;
     /// The flow in a place, if there is one. A walk over all places meets a flow that stays once.
     [[nodiscard]] std::optional<Found> at(std::uint32_t place) const;
@@ -80,8 +89,11 @@ class FlowStore {
             : store_(&store), id_(id), ended_(std::move(ended)) {}
 
         /// Insert-if-absent. busy: another writer holds a line that it needs, for longer than `wait`.
+        Inserted insert(const Name& name, const FlowFacts& facts, std::chrono::milliseconds wait = default_wait) const;
         Inserted insert(const contract::flow_key& key, const FlowFacts& facts,
-                        std::chrono::milliseconds wait = default_wait) const;
+                        std::chrono::milliseconds wait = default_wait) const {
+            return insert(store_->name_of(key), facts, wait);
+        }
         /// kept: `condition` does not hold for it. What was erased goes to `erased`.
         Erased erase(const contract::flow_key& key, const Condition& condition = {}, Found* erased = nullptr,
                      std::chrono::milliseconds wait = default_wait) const;
@@ -102,18 +114,10 @@ class FlowStore {
     };
 
     /// Asks the memory that an insertion will need, so that it is there in time.
-    void prefetch_line(const contract::flow_key& key) const;
-    void prefetch_entry(const contract::flow_key& key) const;
+    void prefetch_line(const Name& name) const;
+    void prefetch_entry(const Name& name) const;
 
   private:
-    /// A key as the entries have it.
-    struct Name {
-        std::array<__u64, 4> addresses{};
-        std::uint32_t ports = 0;
-        std::uint32_t proto = 0;
-        std::uint64_t hash = 0;
-        std::uint32_t line = 0, word = 0;
-    };
     struct Spot {
         std::uint32_t line, word, slot;
         std::uint32_t far;  ///< which of the far lines, 0: its own line
@@ -137,7 +141,6 @@ class FlowStore {
     };
 
     [[nodiscard]] std::uint32_t lines() const { return static_cast<std::uint32_t>(memory_.lines.size()); }
-    [[nodiscard]] Name name_of(const contract::flow_key& key) const;
     [[nodiscard]] std::uint64_t tags(std::uint32_t line, std::uint32_t word) const;
     void set_tag(const Spot& spot, std::uint32_t tag) const;
     [[nodiscard]] std::uint32_t elsewhere(std::uint32_t line) const;

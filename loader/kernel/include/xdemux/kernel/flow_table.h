@@ -75,6 +75,9 @@ class FlowTable {
     explicit FlowTable(std::shared_ptr<State> state) : state_(std::move(state)) {}
     [[nodiscard]] const FlowStore& store(std::uint8_t family) const;
     [[nodiscard]] Result<FlowStore::Writer> writer(std::uint8_t family) const;
+    [[nodiscard]] Result<Claim> claim_by(const FlowStore::Writer& writes, const FlowStore::Name& name,
+                                         const contract::flow_key& key, const FlowFacts& facts,
+                                         std::uint64_t now_ns) const;
     [[nodiscard]] Error hindered(const FlowStore::Writer& writer) const;
     [[nodiscard]] Error full(std::uint8_t family) const;
     [[nodiscard]] Status add_carry(const FlowStore::Found& found, FlowFacts& facts) const;
