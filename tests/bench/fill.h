@@ -17,8 +17,9 @@ struct FillEffort {
     std::uint32_t flows = 1'000'000;
 };
 
-/// ns a flow, by the library's FlowTable::claim_all() and by bpf_map_update_batch(); the table is empty each time. On
-/// an instance of its own, in the network namespace of the calling thread. Throws std::runtime_error.
+/// ns a flow, by the library's FlowTable::claim_all(), by writing as much of such memory and no more, and by
+/// bpf_map_update_batch(); the table is empty each time. On an instance of its own, in the network namespace of the
+/// calling thread. Throws std::runtime_error.
 std::vector<Line> measure_fill(const FillEffort& effort, const std::function<void(std::string_view)>& progress);
 
 }  // namespace xdemux::bench

@@ -25,6 +25,7 @@
 #include "subject.h"
 #include "support/testbed.h"
 #include "timer.h"
+#include "yardstick.h"
 
 namespace xdemux::bench {
 namespace {
@@ -164,26 +165,52 @@ std::vector<std::uint16_t> flooded_ports() {
 // A way to drop the flood.
 struct Dropper {
     std::string name;
-    reason why;   // of its packets
-    double goal;  // share
-    std::function<void(Subject&)> fill;
+    std::optional<double> goal;  // share
+    int program;
+    std::function<std::uint64_t()> dropped;  // packets; none: nobody counts
 };
 
-std::vector<Dropper> droppers() {
-    return {
-        {"by a wildcard listener", REASON_LISTENER_WILDCARD, 0.88,
-         [](Subject& subject) {
-             for (const std::uint16_t port : flooded_ports())
-                 subject.add_wildcard({PROTO_UDP, port, 0, TARGET_DROP});
-         }},
-        {"as closed", REASON_CLOSED, 0.88, [](Subject&) {}},
-        {"by a flow each", REASON_FLOW, 0.81,
-         [](Subject& subject) {
-             for (const std::uint16_t port : flooded_ports())
-                 subject.add_flow(Subject::flow_key_of(PROTO_UDP, port, flood_remote_port, false), TARGET_DROP);
-         }},
-    };
-}
+// What drops it, and lives as long as it is to.
+class Droppers {
+  public:
+    Droppers() {
+        for (const std::uint16_t port : flooded_ports()) {
+            wildcards_.add_wildcard({PROTO_UDP, port, 0, TARGET_DROP});
+            flows_.add_flow(flow_of(port), TARGET_DROP);
+        }
+        std::vector<flow_key> keys;
+        for (const std::uint16_t port : flooded_ports())
+            keys.push_back(flow_of(port));
+        yardsticks_.add_flows(keys);
+    }
+
+    [[nodiscard]] std::vector<Dropper> all() const {
+        return {
+            ours("by a wildcard listener", 0.88, wildcards_, REASON_LISTENER_WILDCARD),
+            yardstick("by an array, three counters", Yardstick::least_demux),
+            ours("as closed", 0.88, closed_, REASON_CLOSED),
+            ours("by a flow each", 0.81, flows_, REASON_FLOW),
+            yardstick("by a BPF hash map, a flow each", Yardstick::hash_flows),
+        };
+    }
+
+  private:
+    static flow_key flow_of(std::uint16_t port) {
+        return Subject::flow_key_of(PROTO_UDP, port, flood_remote_port, false);
+    }
+    static Dropper ours(const std::string& how, double goal, const Subject& subject, reason why) {
+        return {"UDP flood, dropped by xdemux " + how, goal, subject.fd(),
+                [&subject, why] { return std::uint64_t{subject.counted(why, VERDICT_DROP).packets}; }};
+    }
+    [[nodiscard]] Dropper yardstick(const std::string& how, Yardstick which) const {
+        return {"yardstick: dropped " + how, {}, yardsticks_.fd(which), {}};
+    }
+
+    static constexpr std::uint32_t capacity = 2 * flood_ports;
+    Subject wildcards_{enforce(VERDICT_DROP, false), capacity}, closed_{enforce(VERDICT_DROP, false), capacity},
+        flows_{enforce(VERDICT_DROP, false), capacity};
+    Yardsticks yardsticks_{capacity, flows_, 1, XDP_DROP};
+};
 
 // The distribution's filter for the same device, which drops all UDP, as long as it lives; or nothing.
 class XdpFilter {
@@ -202,16 +229,17 @@ class XdpFilter {
     bool loaded_;
 };
 
-double time_drops(const Dropper& dropper, const Subject& subject, Sender& sender, const FloodEffort& effort) {
-    const Attached attached(static_cast<int>(test::Testbed::get().ifindex()), subject.fd());
+double time_drops(const Dropper& dropper, Sender& sender, const FloodEffort& effort) {
+    const Attached attached(static_cast<int>(test::Testbed::get().ifindex()), dropper.program);
     const std::uint32_t received = received_by("xd0");
-    const auto dropped = subject.counted(dropper.why, VERDICT_DROP).packets;
+    const std::uint64_t dropped = dropper.dropped ? dropper.dropped() : 0;
     const double ns = time_flood(sender, effort.flood);
     const double frames = received_by("xd0") - received;
-    const auto counted = static_cast<double>(subject.counted(dropper.why, VERDICT_DROP).packets - dropped);
+    if (!dropper.dropped) return ns;
+    const auto counted = static_cast<double>(dropper.dropped() - dropped);
     if (counted < frames * counted_at_least)
         throw std::runtime_error(
-            fmt::format("of {} packets of the flood only {} were dropped {}", frames, counted, dropper.name));
+            fmt::format("{}: of {} packets only {} were dropped so", dropper.name, frames, counted));
     return ns;
 }
 
@@ -221,12 +249,8 @@ std::vector<DropLine> run_drops(const FloodEffort& effort, const std::function<v
     prepare_devices();
     const Timer timer(test::Testbed::get().ifindex());
     Sender sender(udp_flood_packet(), test::Testbed::get().other_ifindex());
-    const auto ways = droppers();
-    std::vector<std::unique_ptr<Subject>> subjects;
-    for (const Dropper& way : ways) {
-        subjects.push_back(std::make_unique<Subject>(enforce(VERDICT_DROP, false), 2 * flood_ports));
-        way.fill(*subjects.back());
-    }
+    const Droppers droppers;
+    const auto ways = droppers.all();
     std::vector<std::vector<Pair>> rounds(ways.size());
     std::vector<Pair> filtered;
     for (std::uint32_t round = 0; round < effort.rounds; round++) {
@@ -237,8 +261,8 @@ std::vector<DropLine> run_drops(const FloodEffort& effort, const std::function<v
             baseline = time_flood(sender, effort.flood);
         }
         for (std::size_t i = 0; i < ways.size(); i++) {
-            progress("UDP flood, dropped " + ways[i].name);
-            rounds[i].push_back({baseline, time_drops(ways[i], *subjects[i], sender, effort)});
+            progress(ways[i].name);
+            rounds[i].push_back({baseline, time_drops(ways[i], sender, effort)});
         }
         progress("UDP flood, xdp-filter");
         const XdpFilter filter;
@@ -246,7 +270,7 @@ std::vector<DropLine> run_drops(const FloodEffort& effort, const std::function<v
     }
     std::vector<DropLine> lines;
     for (std::size_t i = 0; i < ways.size(); i++)
-        lines.push_back({"UDP flood, dropped by xdemux " + ways[i].name, figures_of(rounds[i]), ways[i].goal});
+        lines.push_back({ways[i].name, figures_of(rounds[i]), ways[i].goal});
     if (!filtered.empty()) lines.push_back({"yardstick: dropped by xdp-filter, all UDP", figures_of(filtered), {}});
     return lines;
 }

@@ -200,6 +200,7 @@ Scenario flows(const std::string& name, std::uint32_t count, std::uint32_t capac
         };
         of_memory("yardstick: a random line of that table", Yardstick::one_line);
         of_memory("yardstick: a random line, an entry by it counts", Yardstick::two_lines);
+        of_memory("yardstick: the same, a packet after the other", Yardstick::in_turn);
     }
     yardstick("yardstick: BPF hash map, hit", known);
     scenario.rows.push_back(

@@ -16,6 +16,9 @@
 #define PLAIN_HEADERS 48  // Ethernet, IPv4, and what both transports begin with
 #define AF_INET 2
 
+// Set before load: what becomes of what is looked up.
+const volatile __u32 action = XDP_PASS;
+
 struct count {
     __u64 packets;
     __u64 bytes;
@@ -69,7 +72,7 @@ int least_demux(struct xdp_md* ctx) {
     add(bpf_map_lookup_elem(&reasons, &zero), length);
     add(bpf_map_lookup_elem(&listeners, &answer->listener[0]), length);
     add(bpf_map_lookup_elem(&ports, &index), length);
-    return answer->target[0] ? XDP_ABORTED : XDP_PASS;
+    return answer->target[0] ? XDP_ABORTED : action;
 }
 
 // What the kernel's hash map costs as a flow table: the addresses and ports read where they stand behind plain headers,
@@ -107,7 +110,7 @@ static __always_inline int read_key(const __u8* frame, const void* end, struct f
     return 1;
 }
 
-// A hit passes and counts for the flow; a miss asks an array for the listener, as least_demux does; both count.
+// A hit counts for the flow; a miss asks an array for the listener, as least_demux does; both count.
 SEC("xdp.frags")
 int hash_flows(struct xdp_md* ctx) {
     const void* end = (void*)(long)ctx->data_end;
@@ -132,7 +135,7 @@ int hash_flows(struct xdp_md* ctx) {
     }
     add(bpf_map_lookup_elem(&reasons, &zero), length);
     add(bpf_map_lookup_elem(&ports, &index), length);
-    return XDP_PASS;
+    return action;
 }
 
 // The memory of a flow table, of which the bench hands over the program's own; set before load: how many lines it has.
@@ -154,13 +157,13 @@ struct {
 
 const volatile __u32 line_count;
 
-// A line by the peer's address, mixed so that no two peers' lines are near each other.
-static __always_inline const struct flow_line* line_of(const struct xdp_md* ctx, __u32* line) {
+// A line by the peer's address, mixed so that no two peers' lines are near each other; `after` is 0.
+static __always_inline const struct flow_line* line_of(const struct xdp_md* ctx, __u64 after, __u32* line) {
     const __u8* frame = (void*)(long)ctx->data;
     __u64 mixed;
 
     if ((void*)(frame + PLAIN_HEADERS) > (void*)(long)ctx->data_end) return NULL;
-    mixed = *(const __u32*)(frame + 26) * 0x9e3779b97f4a7c15ull;
+    mixed = (*(const __u32*)(frame + 26) + after) * 0x9e3779b97f4a7c15ull;
     *line = (mixed >> 32) * line_count >> 32;
     return bpf_map_lookup_elem(&flow_lines4, line);
 }
@@ -169,25 +172,40 @@ static __always_inline const struct flow_line* line_of(const struct xdp_md* ctx,
 SEC("xdp.frags")
 int one_line(struct xdp_md* ctx) {
     __u32 line;
-    const struct flow_line* at = line_of(ctx, &line);
+    const struct flow_line* at = line_of(ctx, 0, &line);
 
     return at && *(const volatile __u64*)at->tags[0] != ~0ull ? XDP_PASS : XDP_ABORTED;
 }
 
 // And an entry of that line, whose place depends on what was read, is added to, as a flow's counters are: the least
-// that a hit takes.
-SEC("xdp.frags")
-int two_lines(struct xdp_md* ctx) {
+// that a hit takes. Returns what was in the entry; `after` is 0.
+static __always_inline __u64 add_to_entry(const struct xdp_md* ctx, __u64 after) {
     __u32 line, place;
-    const struct flow_line* at = line_of(ctx, &line);
+    const struct flow_line* at = line_of(ctx, after, &line);
     struct flow_ipv4* entry;
 
-    if (!at) return XDP_ABORTED;
+    if (!at) return ~0ull;
     place = line * FLOW_LINE_PLACES + (*(const volatile __u64*)at->tags[0] & 31);
     entry = bpf_map_lookup_elem(&flows4, &place);
-    if (!entry) return XDP_ABORTED;
-    __sync_fetch_and_add(&entry->traffic, 1ull << FLOW_PACKETS_SHIFT);
-    return XDP_PASS;
+    return entry ? __sync_fetch_and_add(&entry->traffic, 1ull << FLOW_PACKETS_SHIFT) : ~0ull;
+}
+
+SEC("xdp.frags")
+int two_lines(struct xdp_md* ctx) {
+    return add_to_entry(ctx, 0) == ~0ull ? XDP_ABORTED : XDP_PASS;
+}
+
+// Of the entry that the packet before added to; always 0, which the CPU does not know before it has that entry.
+__u64 nothing;
+
+// As two_lines, but no packet's memory is asked for before the last one's has come, as where a driver and a stack work
+// between two packets.
+SEC("xdp.frags")
+int two_lines_in_turn(struct xdp_md* ctx) {
+    __u64 traffic = add_to_entry(ctx, nothing);
+
+    nothing = traffic >> FLOW_MORE_SHIFT;
+    return traffic == ~0ull ? XDP_ABORTED : XDP_PASS;
 }
 
 // Set before load: how many sockets each process of the crowd has (crowd.h).

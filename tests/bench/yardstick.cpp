@@ -23,11 +23,12 @@ namespace {
 
 }  // namespace
 
-Yardsticks::Yardsticks(std::uint32_t capacity, const Subject& subject, std::uint32_t crowd_each)
+Yardsticks::Yardsticks(std::uint32_t capacity, const Subject& subject, std::uint32_t crowd_each, xdp_action action)
     : skeleton_(yardstick::open()) {
     if (skeleton_ == nullptr) fail("cannot open the yardsticks");
     skeleton_->rodata->line_count = subject.settings().flow_lines;
     skeleton_->rodata->crowd_each = crowd_each;
+    skeleton_->rodata->action = action;
     if (bpf_map__reuse_fd(skeleton_->maps.flow_lines4, subject.table("flow_lines4")) != 0 ||
         bpf_map__reuse_fd(skeleton_->maps.flows4, subject.table("flows4")) != 0)
         fail("cannot share the flow table");
@@ -61,6 +62,8 @@ int Yardsticks::fd(Yardstick which) const {
             return bpf_program__fd(skeleton_->progs.one_line);
         case Yardstick::two_lines:
             return bpf_program__fd(skeleton_->progs.two_lines);
+        case Yardstick::in_turn:
+            return bpf_program__fd(skeleton_->progs.two_lines_in_turn);
         case Yardstick::established:
             return bpf_program__fd(skeleton_->progs.established_lookup);
         case Yardstick::hash_flows:

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <span>
 
+#include <linux/bpf.h>
+
 #include <xdemux/contract.h>
 
 struct yardstick;
@@ -15,11 +17,12 @@ class Subject;
 
 enum class Yardstick {
     none,          ///< the program under test
-    least_demux,   ///< a port read unchecked, an array, three counters; passes
+    least_demux,   ///< a port read unchecked, an array, three counters; `action`
     tcp_lookup,    ///< the kernel asked for a TCP socket alone; drops where there is none
-    hash_flows,    ///< the kernel's hash map as a flow table: a look-up and three counters; passes
+    hash_flows,    ///< the kernel's hash map as a flow table: a look-up and three counters; `action`
     one_line,      ///< a random line of the flow table of IPv4 read, and no more; passes
-    two_lines,     ///< and an entry of it, chosen by what was read; passes
+    two_lines,     ///< and an entry of it added to, chosen by what was read; passes
+    in_turn,       ///< the same, but not before the last packet's entry has come; passes
     established,   ///< the kernel asked for a connection of the crowd, at random; passes
     route_lookup,  ///< the kernel asked for a route alone; drops what is this host's
 };
@@ -27,8 +30,9 @@ enum class Yardstick {
 class Yardsticks {
   public:
     /// `capacity` of hash_flows' map; the flow table of `subject`, whose memory is read; `crowd_each` as
-    /// Crowd::each(). Throws std::runtime_error when the kernel refuses.
-    Yardsticks(std::uint32_t capacity, const Subject& subject, std::uint32_t crowd_each);
+    /// Crowd::each(); `action`, of XDP, of those that look a packet up. Throws std::runtime_error when the kernel
+    /// refuses.
+    Yardsticks(std::uint32_t capacity, const Subject& subject, std::uint32_t crowd_each, xdp_action action = XDP_PASS);
     ~Yardsticks();
     Yardsticks(const Yardsticks&) = delete;
     Yardsticks& operator=(const Yardsticks&) = delete;
