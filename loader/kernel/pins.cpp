@@ -90,7 +90,11 @@ std::string PinDirectory::path() const {
 }
 
 std::string PinDirectory::hidden_path() const {
-    return path() + "~old";
+    return fmt::format("{}/{}", root(), hidden_name());
+}
+
+std::string PinDirectory::hidden_name() const {
+    return instance_ + "~old";
 }
 
 std::string PinDirectory::path_of(std::string_view pin) const {
@@ -226,7 +230,11 @@ Status PinDirectory::replace(const LoadedObject& object) const {
     if (!done) return either(std::move(done), unpin_new());
     done = update_socket_lookup(object.socket_lookup());
     if (done) done = move(path_of("prog_new"), path_of("prog"));
-    if (done) return complete_new();
+    if (done) {
+        // It is in force: what cannot be renamed now is read as it is, and renamed by the next change.
+        [[maybe_unused]] const Status best_effort = complete_new();
+        return {};
+    }
     done = either(std::move(done), restore_links());
     return either(std::move(done), unpin_new());
 }
@@ -282,8 +290,8 @@ Status PinDirectory::end_socket_lookup() const {
     return unpin(path_of("sk_lookup"));
 }
 
-bool PinDirectory::is_going() const {
-    return present(hidden_path());
+std::optional<PinDirectory> PinDirectory::going() const {
+    return present(hidden_path()) ? std::optional(PinDirectory(hidden_name())) : std::nullopt;
 }
 
 Status PinDirectory::remove(const std::function<Status()>& also) const {

@@ -50,9 +50,11 @@ Status require_host() {
     return require_bpffs(std::string(PinDirectory::bpffs));
 }
 
-/// The name of the namespace with that cookie, as far as it may be found.
+/// The name of the namespace with that cookie, as far as it may be found; of the host's own, which has none, a path.
 std::string find_netns(std::uint64_t cookie) {
-    for (const auto& name : known_netns()) {
+    auto names = known_netns();
+    names.emplace_back("/proc/1/ns/net");
+    for (const auto& name : names) {
         const auto scope = NetnsScope::enter(name);
         if (scope && netns_cookie().value_or(0) == cookie) return name;
     }
@@ -94,14 +96,6 @@ Status check_unload(const PinDirectory& pins, const Result<contract::settings>& 
     return fail(belongs_elsewhere(pins.instance(), name));
 }
 
-/// What a killed writer left. An unload that had begun is carried on to its end.
-Status clear_leftovers(const PinDirectory& pins) {
-    if (pins.is_going()) {
-        if (auto ended = end_leases(pins.instance()); !ended) return ended;
-    }
-    return pins.clear_leftovers();
-}
-
 /// The version is the first field for ever, so it is read before the size is believed.
 Result<contract::settings> read_settings(const PinDirectory& pins) {
     auto fd = pins.open_settings();
@@ -121,6 +115,26 @@ Result<contract::settings> read_settings(const PinDirectory& pins) {
                                 pins.instance(), settings.contract, contract::CONTRACT_VERSION));
     if (auto sizes = handle->check_sizes(sizeof zero, sizeof settings); !sizes) return fail(sizes.error());
     return settings;
+}
+
+/// Where it was, since its leases keep ports from the kernel there, and not here. `going`: what is hidden of it.
+Status end_leases_of(const std::string& instance, const PinDirectory& going) {
+    const auto settings = read_settings(going);
+    const auto here = netns_cookie();
+    if (!settings || !here || *here == settings->netns_cookie) return end_leases(instance);
+    const std::string netns = find_netns(settings->netns_cookie);
+    if (netns.empty() && has_live_links(going)) return fail(belongs_elsewhere(instance, netns));
+    if (netns.empty()) return forget_leases(instance);
+    const auto scope = NetnsScope::enter(netns);
+    return scope ? end_leases(instance) : Status(fail(scope.error()));
+}
+
+/// What a killed writer left. An unload that had begun is carried on to its end.
+Status clear_leftovers(const PinDirectory& pins) {
+    if (const auto going = pins.going()) {
+        if (auto ended = end_leases_of(pins.instance(), *going); !ended) return ended;
+    }
+    return pins.clear_leftovers();
 }
 
 Result<std::uint64_t> random_key() {
@@ -368,7 +382,7 @@ Status unload_instance(std::string_view name) {
     const auto lock = InstanceLock::acquire(name);
     if (!lock) return fail(lock.error());
     const PinDirectory pins{std::string(name)};
-    const bool was_going = pins.is_going();
+    const bool was_going = pins.going().has_value();
     if (auto cleared = clear_leftovers(pins); !cleared) return cleared;
     if (!pins.exists()) return was_going ? Status() : Status(fail(not_loaded(pins.instance())));
     if (auto ours = check_unload(pins, read_settings(pins)); !ours) return ours;

@@ -109,4 +109,8 @@ Status end_leases(std::string_view instance) {
     return remove_lease_register(instance, keep_from_kernel);
 }
 
+Status forget_leases(std::string_view instance) {
+    return remove_lease_register(instance, [](const LeaseRegister&, const LeaseRegister&) { return Status(); });
+}
+
 }  // namespace xdemux

@@ -8,10 +8,13 @@
 #include <unistd.h>
 
 #include <xdemux/kernel/encode.h>
+#include <xdemux/kernel/ephemeral_sysctl.h>
 #include <xdemux/kernel/link.h>
+#include <xdemux/kernel/lock.h>
 #include <xdemux/kernel/netns.h>
 #include <xdemux/kernel/object.h>
 #include <xdemux/ops/memory.h>
+#include <xdemux/ops/port_allocator.h>
 #include <xdemux/ops/settings.h>
 
 #include "support/instance_fixture.h"
@@ -42,6 +45,22 @@ class OpsInstance : public InstanceTest {
     }
     std::uint32_t linked_program() { return attached().at(0).prog_id; }
     std::uint32_t pinned_program() { return program_id(pins_.open("prog").value().get()).value(); }
+    /// As an unload leaves it that is killed at once.
+    void make_half_removed_with_leases() {
+        make();
+        PortAllocatorOptions options;
+        options.bound_to_process = false;
+        options.range = PortRange{62000, 62003};
+        auto ports = PortAllocator::open(name_, options);
+        ASSERT_TRUE(ports) << ports.error().message();
+        ASSERT_TRUE(ports->lease_block(Proto::tcp, Address::parse("127.0.0.1").value(), 4));
+        ASSERT_EQ(::rename(pins_.path().c_str(), (pins_.path() + "~old").c_str()), 0);
+    }
+    /// Ports that the kernel does not hand out, in the namespace of the calling thread.
+    static std::string reserved() { return read_ephemeral_settings()->reserved.to_string(); }
+    [[nodiscard]] bool has_leases() const {
+        return ::access(fmt::format("{}/{}.leases", InstanceLock::default_directory, name_).c_str(), F_OK) == 0;
+    }
     void pin(int fd, const char* name) { ASSERT_EQ(::bpf_obj_pin(fd, pins_.path_of(name).c_str()), 0) << name; }
 };
 
@@ -133,6 +152,40 @@ TEST_F(OpsInstance, a_half_removed_one_is_cleared_by_the_next_writer) {
     ASSERT_EQ(::rename(pins_.path().c_str(), (pins_.path() + "~old").c_str()), 0);
     EXPECT_FALSE(Instance::open_for_change(name_));
     EXPECT_NE(::access((pins_.path() + "~old").c_str(), F_OK), 0);
+}
+
+// The ports that its leases keep from the kernel are those of its own namespace.
+TEST_F(OpsInstance, a_half_removed_one_of_another_namespace_is_ended_there) {
+    const NamedNetns other;
+    {
+        const auto scope = NetnsScope::enter(other.name());
+        ASSERT_TRUE(scope);
+        make_half_removed_with_leases();
+        ASSERT_EQ(reserved(), "62000-62003");
+    }
+    ASSERT_TRUE(change_reserved_ports(PortSet::parse("62001").value(), {}));
+    EXPECT_THAT(failure(Instance::open_for_change(name_), ErrorKind::not_loaded), HasSubstr("is not loaded"));
+    EXPECT_EQ(reserved(), "62001");
+    EXPECT_FALSE(has_leases());
+    EXPECT_FALSE(pins_.going());
+    ASSERT_TRUE(change_reserved_ports({}, PortSet::parse("62001").value()));
+    const auto scope = NetnsScope::enter(other.name());
+    ASSERT_TRUE(scope);
+    EXPECT_EQ(reserved(), "");
+}
+
+TEST_F(OpsInstance, of_a_half_removed_one_whose_namespace_is_gone_no_leases_stay) {
+    {
+        const NamedNetns other;
+        const auto scope = NetnsScope::enter(other.name());
+        ASSERT_TRUE(scope);
+        make_half_removed_with_leases();
+    }
+    ASSERT_TRUE(change_reserved_ports(PortSet::parse("62001").value(), {}));
+    EXPECT_THAT(failure(Instance::open_for_change(name_), ErrorKind::not_loaded), HasSubstr("is not loaded"));
+    EXPECT_EQ(reserved(), "62001");
+    EXPECT_FALSE(has_leases());
+    ASSERT_TRUE(change_reserved_ports({}, PortSet::parse("62001").value()));
 }
 
 TEST_F(OpsInstance, a_replacement_that_was_not_committed_is_undone) {

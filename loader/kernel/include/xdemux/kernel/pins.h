@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,8 +70,8 @@ class PinDirectory {
     [[nodiscard]] Status begin_socket_lookup(int program) const;
     /// Takes it off again; no error where it is not there.
     [[nodiscard]] Status end_socket_lookup() const;
-    /// Whether an instance of this name was hidden by remove() and is not cleared up yet.
-    [[nodiscard]] bool is_going() const;
+    /// An instance of this name that was hidden by remove() and is not cleared up yet: to be read, it may lack parts.
+    [[nodiscard]] std::optional<PinDirectory> going() const;
     /// Hides the instance by one rename, does `also`, detaches every interface and the sk_lookup program, and removes
     /// what it was. Where `also` fails, all is as before; what comes after it is else the next writer's.
     [[nodiscard]] Status remove(const std::function<Status()>& also) const;
@@ -91,6 +92,7 @@ class PinDirectory {
     [[nodiscard]] Status update_socket_lookup(int program) const;
     [[nodiscard]] Status restore_links() const;
     [[nodiscard]] Status remove_dead_links() const;
+    [[nodiscard]] std::string hidden_name() const;
     [[nodiscard]] std::string hidden_path() const;
     [[nodiscard]] Status clear_hidden() const;
 

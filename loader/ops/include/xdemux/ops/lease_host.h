@@ -50,5 +50,7 @@ Result<ProcessId> process_by_number(std::int32_t pid);
 /// Where an instance ends: its register goes, and ports that were reserved for its leases are free for the kernel
 /// again. Where it fails, all is as it was.
 Status end_leases(std::string_view instance);
+/// Where its network namespace is gone, and what was reserved there with it: its register goes.
+Status forget_leases(std::string_view instance);
 
 }  // namespace xdemux
