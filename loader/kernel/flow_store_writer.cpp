@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What changes lines: their one writer at a time.
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <thread>
 #include <utility>
@@ -70,7 +71,7 @@ bool FlowStore::Writer::try_hold(std::uint32_t line) const {
     std::uint32_t& writer = store_->memory_.lines[line].writer;
     std::uint32_t present = 0;
     if (flow_access::swap(writer, present, id_)) return true;
-    obstacle_ = present;
+    std::atomic_ref(obstacle_).store(present, std::memory_order_relaxed);
     if (present == id_ || !ended_(present)) return false;
     if (!flow_access::swap(writer, present, id_)) return false;
     store_->recount(line);

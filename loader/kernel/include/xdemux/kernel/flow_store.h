@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -97,8 +98,10 @@ class FlowStore {
         /// kept: `condition` does not hold for it. What was erased goes to `erased`.
         Erased erase(const contract::flow_key& key, const Condition& condition = {}, Found* erased = nullptr,
                      std::chrono::milliseconds wait = default_wait) const;
-        /// Who held the line that was waited for last; 0: nobody did.
-        [[nodiscard]] std::uint32_t obstacle() const { return obstacle_; }
+        /// Who held the line that was waited for last, by whichever thread; 0: nobody did.
+        [[nodiscard]] std::uint32_t obstacle() const {
+            return std::atomic_ref(obstacle_).load(std::memory_order_relaxed);
+        }
 
       private:
         friend class FlowStore;
