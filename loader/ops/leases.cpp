@@ -28,8 +28,7 @@ LeaseRow row_of(const Lease& lease, const LeaseRegister& owners, std::uint64_t n
     const LeaseOwner* owner = owners.find(lease.facts.owner);
     add_owner(row, owner);
     const bool alive = owner != nullptr && !owner->gone_ns;
-    if (!alive && (row.state == LeaseState::leased || row.state == LeaseState::in_use))
-        row.state = LeaseState::quarantine;
+    if (!alive && is_held(lease)) row.state = LeaseState::quarantine;
     row.target = lease.facts.target;
     const std::uint64_t idle = now_ns > lease.facts.touched_ns ? now_ns - lease.facts.touched_ns : 0;
     row.idle =
@@ -50,12 +49,14 @@ std::vector<LeaseRow> blocks_of(const LeaseRegister& owners) {
     return rows;
 }
 
-/// Those who have nothing left are forgotten; the others are as good as gone.
-Status settle_owners(LeaseHost& host, const std::set<std::uint32_t>& ids, const std::set<std::uint32_t>& holding,
-                     std::uint64_t now_ns) {
-    return host.change([&](LeaseRegister& owners) -> Status {
+/// Those who have nothing left are forgotten; the others are as good as gone. How many ports their blocks had.
+Result<std::uint64_t> settle_owners(LeaseHost& host, const std::set<std::uint32_t>& ids,
+                                    const std::set<std::uint32_t>& holding, std::uint64_t now_ns) {
+    std::uint64_t block_ports = 0;
+    const auto settled = host.change([&](LeaseRegister& owners) -> Status {
         for (LeaseOwner& owner : owners.owners) {
             if (!ids.contains(owner.id)) continue;
+            block_ports += owner.block_ports();
             owner.blocks.clear();
             if (!owner.gone_ns) owner.gone_ns = now_ns;
         }
@@ -64,6 +65,8 @@ Status settle_owners(LeaseHost& host, const std::set<std::uint32_t>& ids, const 
         if (owners.owners.empty()) owners.reserved = {};
         return {};
     });
+    if (!settled) return fail(settled.error());
+    return block_ports;
 }
 
 }  // namespace
@@ -85,22 +88,22 @@ Result<std::vector<LeaseRow>> read_leases(LeaseLedger& ledger, LeaseHost& host) 
     return rows;
 }
 
-Result<bool> give_back(LeaseLedger& ledger, const Lease& lease) {
+Result<GivenBack> give_back(LeaseLedger& ledger, const Lease& lease) {
     constexpr int attempts = 8;
     Lease now = lease;
     for (int attempt = 0; attempt < attempts; ++attempt) {
         const auto state = state_after_release(now);
-        if (state == now.facts.state) return false;
+        if (state == now.facts.state) return GivenBack{};
         const auto done = state ? ledger.change(now, *state) : ledger.erase(now);
         if (!done) return fail(done.error());
-        if (*done) return !state;
+        if (*done) return GivenBack{!state, true};
         // A packet came meanwhile.
         const auto again = ledger.find(now.key);
         if (!again) return fail(again.error());
-        if (!*again || (*again)->facts.owner != now.facts.owner) return true;
+        if (!*again || (*again)->facts.owner != now.facts.owner) return GivenBack{true, false};
         now = **again;
     }
-    return false;
+    return GivenBack{};
 }
 
 Error belongs_to_another(LeaseHost& host, const std::string& what, std::uint32_t holder, std::string_view owner) {
@@ -146,8 +149,13 @@ class Returned {
   public:
     explicit Returned(LeaseLedger& ledger) : ledger_(ledger) {}
 
-    void note(const Lease& lease, bool is_free) { (is_free ? free_ : waiting_).push_back(lease); }
+    void note(const Lease& lease, GivenBack given) {
+        if (given.was_held) ++held_;
+        if (!given.is_free) waiting_.push_back(lease);
+        if (given.is_free && given.was_held) free_.push_back(lease);
+    }
     [[nodiscard]] std::size_t count() const { return free_.size() + waiting_.size(); }
+    [[nodiscard]] std::uint64_t held() const { return held_; }
     [[nodiscard]] const std::vector<Lease>& free() const { return free_; }
     [[nodiscard]] std::set<std::uint32_t> holding() const {
         std::set<std::uint32_t> owners;
@@ -166,32 +174,34 @@ class Returned {
 
   private:
     LeaseLedger& ledger_;
+    std::uint64_t held_ = 0;  ///< of them until now
     std::vector<Lease> free_;
     std::vector<Lease> waiting_;
 };
 
 }  // namespace
 
-Result<std::size_t> release_owners(LeaseLedger& ledger, LeaseHost& host, const std::set<std::uint32_t>& owners,
-                                   const std::function<void(const Lease&)>& freed) {
+Result<Released> release_owners(LeaseLedger& ledger, LeaseHost& host, const std::set<std::uint32_t>& owners,
+                                const std::function<void(const Lease&)>& freed) {
     Returned returned(ledger);
     Status done;
     const auto walked = ledger.for_each([&](const Lease& lease) {
         if (!owners.contains(lease.facts.owner)) return true;
-        const auto free = give_back(ledger, lease);
-        if (free) returned.note(lease, *free);
-        if (!free) done = fail(free.error());
+        const auto given = give_back(ledger, lease);
+        if (given) returned.note(lease, *given);
+        if (!given) done = fail(given.error());
         return done.has_value();
     });
     if (done) done = walked;
-    if (done) done = settle_owners(host, owners, returned.holding(), ledger.now_ns());
-    if (!done) {
+    const auto block_ports = done ? settle_owners(host, owners, returned.holding(), ledger.now_ns())
+                                  : Result<std::uint64_t>(fail(done.error()));
+    if (!block_ports) {
         returned.take_again();
-        return fail(done.error());
+        return fail(block_ports.error());
     }
     for (const Lease& lease : returned.free())
         if (freed) freed(lease);
-    return returned.count();
+    return Released{returned.count(), returned.held() + *block_ports};
 }
 
 Result<std::size_t> release_owner(LeaseLedger& ledger, LeaseHost& host, std::string_view owner) {
@@ -199,7 +209,9 @@ Result<std::size_t> release_owner(LeaseLedger& ledger, LeaseHost& host, std::str
     if (!owners) return fail(owners.error());
     const auto ids = ids_of(*owners, owner);
     if (ids.empty()) return fail(ErrorKind::not_found, fmt::format("no leases of an owner \"{}\"", owner));
-    return release_owners(ledger, host, ids);
+    const auto released = release_owners(ledger, host, ids);
+    if (!released) return fail(released.error());
+    return released->leases;
 }
 
 }  // namespace xdemux

@@ -55,7 +55,7 @@ PortRange PortAllocator::range() const {
     return impl_->range();
 }
 
-std::uint64_t PortAllocator::size() const {
+Result<std::uint64_t> PortAllocator::size() const {
     return impl_->size();
 }
 

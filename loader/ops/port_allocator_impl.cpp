@@ -16,7 +16,8 @@
 namespace xdemux {
 namespace {
 
-/// How often a search begins anew where all seemed taken: it asks the ledger for each port.
+/// How often a search begins anew where all seemed taken, or the ports of an owner are counted anew: either asks the
+/// whole ledger.
 constexpr std::uint64_t look_again_ns = 100'000'000;
 constexpr int attempts = 4;
 
@@ -73,7 +74,8 @@ PortAllocator::Impl::Impl(std::shared_ptr<LeaseLedger> ledger, std::shared_ptr<L
       host_(std::move(host)),
       options_(std::move(options)),
       secret_(random_key()),
-      selector_(std::make_shared<PortSelector>(options_.algorithm, random_key())) {}
+      selector_(std::make_shared<PortSelector>(options_.algorithm, random_key())),
+      quota_(options_.quota) {}
 
 Status PortAllocator::Impl::enter() {
     if (auto right = check_owner_name(options_.owner); !right) return right;
@@ -84,36 +86,48 @@ Status PortAllocator::Impl::enter() {
     if (!range) return fail(range.error());
     if (auto right = check_range(*range, *kernel); !right) return right;
     range_ = *range;
-    auto entered = host_->change([&](LeaseRegister& owners) -> Status {
+    return host_->change([&](LeaseRegister& owners) -> Status {
         std::optional<ProcessId> process;
         if (options_.bound_to_process) {
             const auto owning = options_.process ? Result<ProcessId>(*options_.process) : host_->self();
             if (!owning) return fail(owning.error());
             process = *owning;
         }
-        const std::size_t known = owners.owners.size();
+        const LeaseRegister before = owners;
         LeaseOwner& owner = owner_record(owners, options_, process);
-        is_new_ = owners.owners.size() != known;
+        is_new_ = owners.owners.size() != before.owners.size();
         owner.quota = options_.quota;
         owner.times = options_.times;
         owner_ = owner.id;
-        block_ports_ = owner.block_ports();
         PortSet fresh;
         fresh.add(range_);
         fresh.remove(kernel->reserved);
         owners.reserved.add(fresh);
-        return {};
+        entered_ = std::make_unique<const std::pair<LeaseRegister, LeaseRegister>>(before, owners);
+        if (is_new_) return {};
+        // What it has from former processes.
+        return quota_.recount(
+            [&] { return count_leases().map([&](std::uint64_t leases) { return leases + owner.block_ports(); }); });
     });
-    return entered && !options_.bound_to_process ? count_former() : entered;
 }
 
-/// What an owner of this name has from former processes.
-Status PortAllocator::Impl::count_former() {
-    return ledger_->for_each([&](const Lease& lease) {
-        const bool counted = lease.facts.state == LeaseState::leased || lease.facts.state == LeaseState::in_use;
-        if (lease.facts.owner == owner_ && counted) ++held_;
+Result<std::uint64_t> PortAllocator::Impl::count_leases() const {
+    std::uint64_t leases = 0;
+    const auto walked = ledger_->for_each([&](const Lease& lease) {
+        if (lease.facts.owner == owner_ && is_held(lease)) ++leases;
         return true;
     });
+    if (!walked) return fail(walked.error());
+    return leases;
+}
+
+Result<std::uint64_t> PortAllocator::Impl::count_ports() const {
+    const auto owners = host_->read();
+    if (!owners) return fail(owners.error());
+    const LeaseOwner* const owner = owners->find(owner_);
+    const auto leases = count_leases();
+    if (!leases) return leases;
+    return *leases + (owner != nullptr ? owner->block_ports() : 0);
 }
 
 Result<PortSet> PortAllocator::Impl::eligible(const SourceKey& key, const LeaseRegister& owners) {
@@ -176,7 +190,6 @@ Result<bool> PortAllocator::Impl::claim(const FlowKey& key, bool reuse) {
     if (!*there || !may_reuse_time_wait(**there, ledger_->now_ns())) return false;
     const auto erased = ledger_->erase(**there);
     if (!erased || !*erased) return erased;
-    if ((*there)->facts.owner == owner_) --held_;
     return ledger_->claim(key, facts);
 }
 
@@ -210,25 +223,25 @@ Result<bool> PortAllocator::Impl::stands(const Wanted& wanted, std::uint16_t por
     return false;
 }
 
+bool PortAllocator::Impl::may_look_again(std::atomic<std::uint64_t>& looked_ns) const {
+    const std::uint64_t now = ledger_->now_ns();
+    std::uint64_t before = looked_ns;
+    return (before == 0 || now >= before + look_again_ns) && looked_ns.compare_exchange_strong(before, now);
+}
+
 /// Where all seemed taken: frees what is due, and asks for each port again.
 Result<std::optional<std::uint16_t>> PortAllocator::Impl::choose_again(const Wanted& wanted) {
-    const std::uint64_t now = ledger_->now_ns();
-    std::uint64_t before = looked_again_ns_.load();
-    if (before != 0 && now < before + look_again_ns) return std::optional<std::uint16_t>();
-    if (!looked_again_ns_.compare_exchange_strong(before, now)) return std::optional<std::uint16_t>();
-    if (const auto swept = sweep(); !swept) return fail(swept.error());
+    if (!may_look_again(looked_again_ns_)) return std::optional<std::uint16_t>();
+    if (const auto swept = free_due(); !swept) return fail(swept.error());
     const auto anew = make_source({wanted.proto, wanted.local});
     if (!anew) return fail(anew.error());
     return choose(**anew, wanted, options_.reuse_time_wait);
 }
 
-Status PortAllocator::Impl::check_quota(std::size_t more) const {
-    if (options_.quota == 0) return {};
-    const std::uint64_t has = held_ + block_ports_;
-    if (has + more <= options_.quota) return {};
-    return fail(ErrorKind::full, fmt::format("owner \"{}\" has {} ports and a quota of {}: no room for {}; give some "
-                                             "back, or raise the quota",
-                                             options_.owner, has, options_.quota, more));
+Error PortAllocator::Impl::over_quota(std::size_t more) const {
+    return {ErrorKind::full, fmt::format("owner \"{}\" has {} ports and a quota of {}: no room for {}; give some back, "
+                                         "or raise the quota",
+                                         options_.owner, quota_.taken(), quota_.most(), more)};
 }
 
 Error PortAllocator::Impl::exhausted(const Wanted& wanted) const {
@@ -249,7 +262,11 @@ Error PortAllocator::Impl::exhausted(const Wanted& wanted) const {
 Result<SocketAddress> PortAllocator::Impl::lease(Proto proto, const Address& local, const SocketAddress& remote) {
     const Wanted wanted{proto, local, remote};
     if (const auto right = FlowKey{proto, {local, 1}, remote}.validate(); !right) return fail(right.error());
-    if (auto room = check_quota(1); !room) return fail(room.error());
+    return within_quota(1, [&] { return claim_port(wanted); });
+}
+
+Result<SocketAddress> PortAllocator::Impl::claim_port(const Wanted& wanted) {
+    const auto& [proto, local, remote] = wanted;
     for (int attempt = 0; attempt < attempts; ++attempt) {
         const auto from = source({proto, local});
         if (!from) return fail(from.error());
@@ -263,7 +280,6 @@ Result<SocketAddress> PortAllocator::Impl::lease(Proto proto, const Address& loc
             return fail(stays.error());
         }
         if (!*stays) continue;
-        ++held_;
         return SocketAddress{local, **port};
     }
     return fail(exhausted(wanted));
@@ -276,11 +292,12 @@ void PortAllocator::Impl::forget(const Lease& lease) {
 
 Status PortAllocator::Impl::release(Proto proto, const SocketAddress& local, const SocketAddress& remote) {
     const FlowKey key{proto, local, remote};
+    const auto changing = quota_.changing();
     const auto unused = ledger_->erase_unused(key, owner_);
     if (!unused) return fail(unused.error());
     if (*unused) {
         forget({key, {}});
-        --held_;
+        quota_.give(1);
         return {};
     }
     const auto lease = ledger_->find(key);
@@ -288,32 +305,48 @@ Status PortAllocator::Impl::release(Proto proto, const SocketAddress& local, con
     if (!*lease) return fail(ErrorKind::not_found, fmt::format("no lease {}", key.to_string()));
     if ((*lease)->facts.owner != owner_)
         return fail(belongs_to_another(*host_, key.to_string(), (*lease)->facts.owner, options_.owner));
-    const LeaseState state = (*lease)->facts.state;
-    if (state == LeaseState::time_wait || state == LeaseState::quarantine) return {};
-    const auto free = give_back(*ledger_, **lease);
-    if (!free) return fail(free.error());
-    if (*free) forget(**lease);
-    --held_;
+    const auto given = give_back(*ledger_, **lease);
+    if (!given) return fail(given.error());
+    if (given->is_free) forget(**lease);
+    if (given->was_held) quota_.give(1);
     return {};
 }
 
 Result<std::size_t> PortAllocator::Impl::sweep() {
+    const auto changing = quota_.changing();
+    return free_due();
+}
+
+Result<std::size_t> PortAllocator::Impl::free_due() {
     return sweep_leases(*ledger_, *host_, [&](const Lease& lease) {
         forget(lease);
-        const bool mine = lease.facts.owner == owner_;
-        const bool counted = lease.facts.state == LeaseState::leased || lease.facts.state == LeaseState::in_use;
-        if (mine && counted) --held_;
+        if (lease.facts.owner == owner_ && is_held(lease)) quota_.give(1);
     });
 }
 
 Result<std::size_t> PortAllocator::Impl::release_all() {
-    auto count = release_owners(*ledger_, *host_, {owner_}, [&](const Lease& lease) { forget(lease); });
-    if (count) held_ = block_ports_ = 0;
-    return count;
+    const auto changing = quota_.changing();
+    const auto released = release_owners(*ledger_, *host_, {owner_}, [&](const Lease& lease) { forget(lease); });
+    if (!released) return fail(released.error());
+    quota_.give(released->ports);
+    return released->leases;
 }
 
+// Whoever changed the register since may count on the ports that this had kept from the kernel.
 void PortAllocator::Impl::withdraw() {
-    if (!is_new_ || held_ != 0 || block_ports_ != 0) return;
+    bool is_undone = false;
+    if (!has_leased_) {
+        (void)host_->change([&](LeaseRegister& owners) -> Status {
+            is_undone = owners == entered_->second;
+            if (is_undone) owners = entered_->first;
+            return {};
+        });
+    }
+    if (is_new_ && !is_undone) forget_owner();
+}
+
+/// Unless it has something.
+void PortAllocator::Impl::forget_owner() {
     bool holds = false;
     const auto walked = ledger_->for_each([&](const Lease& lease) {
         holds = lease.facts.owner == owner_;

@@ -16,6 +16,8 @@
 #include <xdemux/ops/port_allocator.h>
 #include <xdemux/policy/ephemeral_pool.h>
 
+#include "port_quota.h"
+
 namespace xdemux {
 
 class PortAllocator::Impl {
@@ -31,13 +33,13 @@ class PortAllocator::Impl {
     Status release_block(const PortBlock& block);
     Result<std::size_t> sweep();
     Result<std::size_t> release_all();
-    /// Takes the owner out of the register again, where this made it and nothing was leased after all.
+    /// Makes the register what it was, where nothing was leased after all.
     void withdraw();
 
     [[nodiscard]] const PortAllocatorOptions& options() const { return options_; }
     [[nodiscard]] std::uint32_t owner() const { return owner_; }
     [[nodiscard]] PortRange range() const { return range_; }
-    [[nodiscard]] std::uint64_t size() const { return held_; }
+    [[nodiscard]] Result<std::uint64_t> size() const { return count_leases(); }
     [[nodiscard]] std::size_t bytes() const;
 
   private:
@@ -60,8 +62,27 @@ class PortAllocator::Impl {
     Result<bool> claim(const FlowKey& key, bool reuse);
     Result<bool> stands(const Wanted& wanted, std::uint16_t port, std::uint64_t generation);
     Result<std::optional<std::uint16_t>> choose_again(const Wanted& wanted);
-    Status check_quota(std::size_t more) const;
-    Status count_former();
+    Result<SocketAddress> claim_port(const Wanted& wanted);
+    Result<PortBlock> claim_block(const SourceKey& key, std::uint32_t count);
+    Result<std::size_t> free_due();
+    void forget_owner();
+    [[nodiscard]] bool may_look_again(std::atomic<std::uint64_t>& looked_ns) const;
+    [[nodiscard]] Result<std::uint64_t> count_leases() const;
+    [[nodiscard]] Result<std::uint64_t> count_ports() const;
+    [[nodiscard]] Error over_quota(std::size_t more) const;
+    /// Runs `claim` with room for so many more ports, which are taken where it succeeds.
+    template <typename Claim>
+    auto within_quota(std::uint32_t more, const Claim& claim) -> decltype(claim()) {
+        if (!quota_.has_room(more) && may_look_again(counted_ns_)) {
+            if (auto counted = quota_.recount([&] { return count_ports(); }); !counted) return fail(counted.error());
+        }
+        const auto changing = quota_.changing();
+        if (!quota_.take(more)) return fail(over_quota(more));
+        auto claimed = claim();
+        if (!claimed) quota_.give(more);
+        if (claimed && !has_leased_.load(std::memory_order_relaxed)) has_leased_ = true;
+        return claimed;
+    }
     [[nodiscard]] Error exhausted(const Wanted& wanted) const;
     void forget(const Lease& lease);
     Status drop_block(const PortBlock& block);
@@ -73,14 +94,16 @@ class PortAllocator::Impl {
     PortAllocatorOptions options_;
     std::uint32_t owner_ = 0;
     bool is_new_ = false;  ///< the owner was made by this
+    /// The register before and after the owner was put into it.
+    std::unique_ptr<const std::pair<LeaseRegister, LeaseRegister>> entered_;
+    std::atomic<bool> has_leased_{false};
     PortRange range_;
     SipKey secret_;
     std::shared_ptr<PortSelector> selector_;
     mutable std::shared_mutex mutex_;  ///< of sources_
     std::map<SourceKey, std::shared_ptr<Source>> sources_;
-    std::atomic<std::uint64_t> held_{0};         ///< leases that are not given back
-    std::atomic<std::uint64_t> block_ports_{0};  ///< ports of the owner's blocks
-    std::atomic<std::uint64_t> looked_again_ns_{0};
+    PortQuota quota_;
+    std::atomic<std::uint64_t> looked_again_ns_{0}, counted_ns_{0};  ///< when, the last time
 };
 
 }  // namespace xdemux

@@ -40,12 +40,16 @@ Result<std::optional<PortRange>> PortAllocator::Impl::find_run(const SourceKey& 
 }
 
 Result<PortBlock> PortAllocator::Impl::lease_block(Proto proto, const Address& local, std::uint32_t count) {
-    constexpr int attempts = 4;
     const auto most = static_cast<std::uint32_t>(range_.last - range_.first) + 1;
     if (count == 0 || count > most)
         return fail(ErrorKind::usage, fmt::format("a block of {} ports is outside 1-{}", count, most));
-    if (auto room = check_quota(count); !room) return fail(room.error());
-    const SourceKey key{proto, local};
+    return within_quota(count, [&] { return claim_block({proto, local}, count); });
+}
+
+Result<PortBlock> PortAllocator::Impl::claim_block(const SourceKey& key, std::uint32_t count) {
+    constexpr int attempts = 4;
+    const Proto proto = key.first;
+    const Address& local = key.second;
     for (int attempt = 0; attempt < attempts; ++attempt) {
         PortBlock block{proto, local, {}};
         const auto put = host_->change([&](LeaseRegister& owners) -> Status {
@@ -67,18 +71,16 @@ Result<PortBlock> PortAllocator::Impl::lease_block(Proto proto, const Address& l
             (void)drop_block(block);
             return fail(leased.error());
         }
-        if (leased->count(block.ports) == 0) {
-            block_ports_ += count;
-            return block;
-        }
+        if (leased->count(block.ports) == 0) return block;
         if (auto back = drop_block(block); !back) return fail(back.error());
     }
     return fail(ErrorKind::in_use, "others lease the ports as fast as a block of them is looked for; try again");
 }
 
 Status PortAllocator::Impl::release_block(const PortBlock& block) {
+    const auto changing = quota_.changing();
     auto dropped = drop_block(block);
-    if (dropped) block_ports_ -= static_cast<std::uint64_t>(block.ports.last - block.ports.first) + 1;
+    if (dropped) quota_.give(static_cast<std::uint64_t>(block.ports.last - block.ports.first) + 1);
     return dropped;
 }
 

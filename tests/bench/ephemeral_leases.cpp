@@ -53,7 +53,7 @@ void add_pairs(std::vector<EphemeralRow>& rows, const BenchInstance& instance, c
     double at_one = 0;
     auto ports = instance.allocator(linux_range);
     for (const std::size_t percent : {1U, 50U, 99U}) {
-        fill(ports, 0, ports_in_all * percent / 100 - ports.size());
+        fill(ports, 0, ports_in_all * percent / 100 - must(ports.size()));
         const double ns = pair_ns(ports, effort.pairs);
         if (percent == 1) at_one = ns;
         rows.push_back({fmt::format("lease and release, permutation, {} % of 28,232 ports taken", percent), ns, "ns",

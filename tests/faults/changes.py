@@ -81,6 +81,7 @@ BLOCK = ("scan", "block", "192.0.2.77", "86400")
 PORTS = ("ephemeral", "set", "20000-60999", "--reserve", "41000", "--force")
 OWN_PORTS = ("ephemeral", "set", "linux", "--unreserve", "1-65535", "--force")
 LEASE = ("ephemeral", "lease", "tcp", "127.0.0.1", "127.0.0.1:443", "--range", "62000-62003", "--count", "4")
+MORE_LEASES = (*LEASE[:-3], "62010-62013", "--count", "2")
 LEASED_BLOCK = ("ephemeral", "lease", "tcp", "127.0.0.1", "--block", "4", "--range", "62000-62003")
 RELEASE = ("ephemeral", "release", "--all")
 
@@ -148,6 +149,7 @@ def changes_of_ports():
                halves=(("rollback",), (*PORTS, "--confirm", "600"))),
         Change("ephemeral lease", LEASE, (*SOME, PORTS), (RELEASE,), ("leases", "ports"), halves=(RELEASE,)),
         Change("ephemeral lease, block", LEASED_BLOCK, (*SOME, PORTS), (RELEASE,), ("leases", "ports"), halves=(RELEASE,)),
+        Change("ephemeral lease, more", MORE_LEASES, (*SOME, PORTS, LEASE), lists=("leases", "ports"), halves=(RELEASE, LEASE)),
         Change("ephemeral release", RELEASE, (*SOME, PORTS, LEASE), (LEASE,), ("leases", "ports"), halves=(RELEASE, LEASE)),
         Change("ephemeral release, block", RELEASE, (*SOME, PORTS, LEASED_BLOCK), (LEASED_BLOCK,), ("leases", "ports"), halves=(RELEASE, LEASED_BLOCK)),
     )

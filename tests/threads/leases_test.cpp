@@ -63,6 +63,11 @@ class StoreLedger : public LeaseLedger {
         }
         return {};
     }
+    /// As the data path does it when a FIN comes.
+    void close(const FlowKey& key) const {
+        const auto found = world_.store().find(encode(key));
+        EXPECT_TRUE(found && world_.store().change(*found, found->facts.target, contract::FLOW_TIME_WAIT));
+    }
     [[nodiscard]] std::uint64_t now_ns() const override { return now; }
     [[nodiscard]] std::uint64_t size() const { return world_.store().size(); }
 
@@ -120,10 +125,11 @@ class OneHost : public LeaseHost {
 
 class LeasingThreads : public ::testing::Test {
   protected:
-    PortAllocator open(const char* owner) {
+    PortAllocator open(const char* owner, std::uint32_t quota = 0) {
         PortAllocatorOptions options;
         options.owner = owner;
         options.range = range;
+        options.quota = quota;
         return PortAllocator::open(ledger_, host_, options).value();
     }
     void start(std::function<void()> work) { threads_.emplace_back(std::move(work)); }
@@ -170,7 +176,7 @@ TEST_F(LeasingThreads, no_port_is_given_twice_while_others_sweep_list_and_take_b
     beside.emplace_back([&] {
         while (!over) {
             EXPECT_TRUE(read_leases(*ledger_, *host_));
-            EXPECT_LE(ports.size(), 4U * rounds);
+            EXPECT_LE(ports.size().value(), 4U * rounds);
             EXPECT_GT(ports.bytes(), 0U);
         }
     });
@@ -192,7 +198,7 @@ TEST_F(LeasingThreads, no_port_is_given_twice_while_others_sweep_list_and_take_b
             EXPECT_TRUE(all.emplace(from.port, to.address.to_string()).second) << from.port;
     EXPECT_EQ(all.size(), kept.size() * rounds / 4);
     EXPECT_EQ(ledger_->size(), all.size());
-    EXPECT_EQ(ports.size() + others.size(), all.size());
+    EXPECT_EQ(ports.size().value() + others.size().value(), all.size());
 }
 
 TEST_F(LeasingThreads, what_one_gives_back_another_gets_until_all_is_taken) {
@@ -218,6 +224,61 @@ TEST_F(LeasingThreads, what_one_gives_back_another_gets_until_all_is_taken) {
     join();
     EXPECT_EQ(ledger_->size(), 0U);
     EXPECT_EQ(ports.size(), 0U);
+}
+
+TEST_F(LeasingThreads, a_quota_is_used_up_and_never_more_while_packets_end_leases) {
+    constexpr std::uint32_t quota = 50;
+    auto ports = open("crawler", quota);
+    std::atomic<bool> over = false;
+    for (std::uint8_t number = 0; number < 4; ++number) {
+        start([&, number] {
+            for (int round = 0; round < rounds; ++round) {
+                ledger_->now += 1'000'000'000;  // it may count anew
+                const auto leased = ports.lease(Proto::tcp, local, remote(number));
+                if (!leased) continue;
+                if (round % 2 == 0) ledger_->close({Proto::tcp, *leased, remote(number)});
+                EXPECT_TRUE(ports.release(Proto::tcp, *leased, remote(number)));
+            }
+        });
+    }
+    std::thread beside([&] {
+        while (!over)
+            EXPECT_LE(ports.size().value(), quota);
+    });
+    join();
+    over = true;
+    beside.join();
+    std::atomic<std::uint32_t> given = 0;
+    ledger_->now += 1'000'000'000;
+    for (std::uint8_t number = 0; number < 4; ++number) {
+        start([&, number] {
+            while (ports.lease(Proto::tcp, local, remote(static_cast<std::uint8_t>(100 + number))))
+                ++given;
+        });
+    }
+    join();
+    EXPECT_EQ(given, quota);
+    EXPECT_EQ(ports.size(), quota);
+}
+
+TEST_F(LeasingThreads, what_is_given_back_by_several_at_once_counts_once) {
+    constexpr std::uint32_t quota = 100;
+    auto ports = open("crawler", quota);
+    for (int round = 0; round < 20; ++round) {
+        std::vector<SocketAddress> mine;
+        while (const auto leased = ports.lease(Proto::tcp, local, remote(1)))
+            mine.push_back(*leased);
+        ASSERT_EQ(mine.size(), quota);
+        start([&] { EXPECT_TRUE(ports.release_all()); });
+        for (int thread = 0; thread < 2; ++thread) {
+            start([&] {
+                for (const SocketAddress& each : mine)
+                    (void)ports.release(Proto::tcp, each, remote(1));  // another may have been there first
+            });
+        }
+        join();
+        ASSERT_EQ(ports.size(), 0U);
+    }
 }
 
 }  // namespace

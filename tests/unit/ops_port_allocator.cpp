@@ -6,11 +6,13 @@
 #include <mutex>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <xdemux/ops/leases.h>
 #include <xdemux/ops/port_allocator.h>
 
 namespace xdemux {
@@ -50,11 +52,14 @@ class MemoryLedger : public LeaseLedger {
         return true;
     }
     Result<bool> erase_unused(const FlowKey& key, std::uint32_t owner) override {
-        const std::scoped_lock lock(mutex_);
-        const auto found = leases_.find(key);
-        if (found == leases_.end() || found->second.owner != owner || found->second.state != LeaseState::leased)
-            return false;
-        leases_.erase(found);
+        {
+            const std::scoped_lock lock(mutex_);
+            const auto found = leases_.find(key);
+            if (found == leases_.end() || found->second.owner != owner || found->second.state != LeaseState::leased)
+                return false;
+            leases_.erase(found);
+        }
+        if (on_erase) std::exchange(on_erase, {})();
         return true;
     }
     Result<bool> change(const Lease& expected, LeaseState state) override {
@@ -65,6 +70,7 @@ class MemoryLedger : public LeaseLedger {
         return true;
     }
     Status for_each(const std::function<bool(const Lease&)>& each) override {
+        if (broken) return fail(ErrorKind::failed, "cannot be read");
         std::map<FlowKey, LeaseFacts> copy;
         {
             const std::scoped_lock lock(mutex_);
@@ -85,7 +91,9 @@ class MemoryLedger : public LeaseLedger {
 
     std::uint64_t now = 1000 * second;
     std::size_t room = 1'000'000;
+    bool broken = false;                           ///< it cannot be walked
     std::function<void(const FlowKey&)> on_claim;  ///< what happens just after one
+    std::function<void()> on_erase;                ///< just after the next one of an unused lease
 
   private:
     std::mutex mutex_;
@@ -142,6 +150,13 @@ class Allocator : public ::testing::Test {
         PortAllocatorOptions options;
         options.owner = name;
         options.range = range;
+        return open(options);
+    }
+    PortAllocator open_limited(std::uint32_t quota) {
+        PortAllocatorOptions options;
+        options.owner = "limited";
+        options.range = PortRange{62000, 62009};
+        options.quota = quota;
         return open(options);
     }
     static FlowKey key(const SocketAddress& mine, const SocketAddress& theirs = remote()) {
@@ -324,6 +339,104 @@ TEST_F(Allocator, HoldsToAQuota) {
     EXPECT_EQ(more.error().kind(), ErrorKind::full);
     EXPECT_EQ(more.error().message(),
               "owner \"xdemux\" has 3 ports and a quota of 3: no room for 1; give some back, or raise the quota");
+}
+
+TEST_F(Allocator, WhatPacketsEndedIsNoPartOfTheQuota) {
+    auto ports = open_limited(2);
+    const auto closed = ports.lease(Proto::tcp, local, remote());
+    ASSERT_TRUE(closed && ports.lease(Proto::tcp, local, remote()));
+    EXPECT_EQ(ports.lease(Proto::tcp, local, remote()).error().kind(), ErrorKind::full);
+    ledger_->packet(key(*closed), LeaseState::time_wait);
+    EXPECT_TRUE(ports.release(Proto::tcp, *closed, remote()));
+    EXPECT_EQ(ports.size(), 1U);
+    ledger_->now += second;
+    EXPECT_TRUE(ports.lease(Proto::tcp, local, remote()));
+    EXPECT_FALSE(ports.lease(Proto::tcp, local, remote()));
+}
+
+TEST_F(Allocator, WhatOthersFreedIsNoPartOfTheQuota) {
+    auto ports = open_limited(3);
+    const auto block = ports.lease_block(Proto::tcp, local, 2);
+    ASSERT_TRUE(block && ports.lease(Proto::tcp, local, remote()));
+    EXPECT_EQ(ports.lease_block(Proto::tcp, local, 1).error().kind(), ErrorKind::full);
+    ASSERT_TRUE(release_block(*host_, *block, "limited"));
+    ledger_->now += second;
+    EXPECT_TRUE(ports.lease_block(Proto::tcp, local, 1));
+    EXPECT_EQ(ports.lease_block(Proto::tcp, local, 2).error().kind(), ErrorKind::full);
+}
+
+TEST_F(Allocator, APortThatIsReusedInTimeWaitCountsOnce) {
+    PortAllocatorOptions options;
+    options.owner = "limited";
+    options.range = PortRange{62000, 62000};
+    options.quota = 1;
+    options.reuse_time_wait = true;
+    auto ports = open(options);
+    const auto first = ports.lease(Proto::tcp, local, remote());
+    ASSERT_TRUE(first);
+    ledger_->packet(key(*first), LeaseState::in_use);
+    ASSERT_TRUE(ports.release(Proto::tcp, *first, remote()));
+    EXPECT_EQ(ports.size(), 0U);
+    ledger_->now += second;
+    EXPECT_EQ(failure(ports.lease(Proto::tcp, local, remote())), first->to_string());
+    EXPECT_EQ(ports.size(), 1U);
+    EXPECT_EQ(failure(ports.lease(Proto::tcp, local, remote(8))),
+              "owner \"limited\" has 1 ports and a quota of 1: no room for 1; give some back, or raise the quota");
+}
+
+TEST_F(Allocator, WhatIsGivenBackByTwoAtOnceCountsOnce) {
+    auto ports = open_limited(2);
+    const auto one = ports.lease(Proto::tcp, local, remote());
+    ASSERT_TRUE(one && ports.lease(Proto::tcp, local, remote()));
+    ledger_->on_erase = [&] { std::thread([&] { EXPECT_EQ(ports.release_all(), 1U); }).join(); };
+    ASSERT_TRUE(ports.release(Proto::tcp, *one, remote()));
+    EXPECT_EQ(ports.size(), 0U);
+    EXPECT_TRUE(ports.lease(Proto::tcp, local, remote()));
+    EXPECT_TRUE(ports.lease(Proto::tcp, local, remote()));
+    EXPECT_EQ(ports.lease(Proto::tcp, local, remote()).error().kind(), ErrorKind::full);
+}
+
+TEST_F(Allocator, AnOwnerWhosePortsCannotBeCountedIsAsItWas) {
+    PortAllocatorOptions options;
+    options.owner = "nat";
+    options.bound_to_process = false;
+    options.range = PortRange{62000, 62009};
+    options.quota = 2;
+    const SocketAddress leased = open(options).lease(Proto::tcp, local, remote()).value();
+    const LeaseRegister before = host_->owners;
+    ledger_->broken = true;
+    options.range = PortRange{63000, 63009};
+    EXPECT_EQ(PortAllocator::open(ledger_, host_, options).error().message(), "cannot be read");
+    EXPECT_EQ(host_->owners, before);
+    EXPECT_EQ(host_->kernel.reserved.to_string(), "62000-62009");
+    options.owner = "new";
+    EXPECT_TRUE(PortAllocator::open(ledger_, host_, options)) << "there is nothing to count";
+    ledger_->broken = false;
+    EXPECT_TRUE(ledger_->find(key(leased)).value());
+}
+
+TEST_F(Allocator, AnOwnerThatLeasesNothingMoreIsAsItWas) {
+    PortAllocatorOptions options;
+    options.owner = "nat";
+    options.bound_to_process = false;
+    options.range = PortRange{62000, 62009};
+    ASSERT_TRUE(open(options).lease(Proto::tcp, local, remote()));
+    const LeaseRegister before = host_->owners;
+    options.range = PortRange{63000, 63009};
+    options.times.ttl = std::chrono::seconds(10);
+    EXPECT_FALSE(open(options).lease(Proto::tcp, local, {remote().address, 0}));
+    EXPECT_EQ(host_->owners, before);
+    EXPECT_EQ(host_->kernel.reserved.to_string(), "62000-62009");
+    auto other = open(options);
+    {
+        options.owner = "other";
+        auto beside = open(options);
+        auto gone = std::move(other);
+    }
+    EXPECT_EQ(host_->kernel.reserved.to_string(), "62000-62009,63000-63009") << "another came since";
+    options.owner = "nat";
+    ASSERT_TRUE(open(options).lease(Proto::tcp, local, remote()));
+    EXPECT_EQ(host_->owners.owners.front().times.ttl, options.times.ttl);
 }
 
 TEST_F(Allocator, ABlockIsOfOneOwnerWhateverTheDestination) {

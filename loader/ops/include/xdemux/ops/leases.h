@@ -44,12 +44,20 @@ Status release_block(LeaseHost& host, const PortBlock& block, std::string_view o
 /// All that the owners of that name have, blocks too; how many leases. ErrorKind::not_found where there is none.
 Result<std::size_t> release_owner(LeaseLedger& ledger, LeaseHost& host, std::string_view owner);
 
+struct Released {
+    std::size_t leases = 0;
+    std::uint64_t ports = 0;  ///< that a quota counted: of leases that were not closed before, and of blocks
+};
 /// The same of owners by number. `freed` is told each lease that is free now.
-Result<std::size_t> release_owners(LeaseLedger& ledger, LeaseHost& host, const std::set<std::uint32_t>& owners,
-                                   const std::function<void(const Lease&)>& freed = {});
+Result<Released> release_owners(LeaseLedger& ledger, LeaseHost& host, const std::set<std::uint32_t>& owners,
+                                const std::function<void(const Lease&)>& freed = {});
 
-/// Gives back one lease, whosever it is; whether its port is free now.
-Result<bool> give_back(LeaseLedger& ledger, const Lease& lease);
+struct GivenBack {
+    bool is_free = false;   ///< its port
+    bool was_held = false;  ///< leased or in use until this very call; of several at once that is so for one
+};
+/// Gives back one lease, whosever it is.
+Result<GivenBack> give_back(LeaseLedger& ledger, const Lease& lease);
 
 /// ErrorKind::in_use, naming who holds what another wants to release.
 Error belongs_to_another(LeaseHost& host, const std::string& what, std::uint32_t holder, std::string_view owner);

@@ -65,8 +65,8 @@ class PortAllocator {
 
     [[nodiscard]] std::uint32_t owner() const;
     [[nodiscard]] PortRange range() const;
-    /// Leased by this allocator and not given back.
-    [[nodiscard]] std::uint64_t size() const;
+    /// Leases of this owner that are neither given back nor closed; reads the whole ledger.
+    [[nodiscard]] Result<std::uint64_t> size() const;
     /// Memory of this process beside the ledger.
     [[nodiscard]] std::size_t bytes() const;
 

@@ -36,6 +36,10 @@ struct Lease {
     FlowKey key;
     LeaseFacts facts;
 };
+/// Whether it is its owner's to use: neither given back nor closed.
+[[nodiscard]] constexpr bool is_held(const Lease& lease) {
+    return lease.facts.state == LeaseState::leased || lease.facts.state == LeaseState::in_use;
+}
 
 /// How long each step takes.
 struct LeaseTimes {
