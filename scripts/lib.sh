@@ -39,21 +39,25 @@ elapsed() {
 }
 
 # step NAME COMMAND...: runs it quietly and prints one line with the time taken; what it wrote is shown only when it
-# fails. On a terminal the name stands there while it runs. Returns what the command returned.
+# fails, whole, also where steps run beside each other. On a terminal the name stands there while it runs, unless
+# STEP_BESIDE says that another step's does. Returns what the command returned.
 step() {
     local name=$1 log start status=0
     shift
     log=$(mktemp)
     start=$(now_ms)
-    if [ -t 2 ]; then printf '  ...  %s' "$name" >&2; fi
+    if [ -t 2 ] && [ -z "${STEP_BESIDE:-}" ]; then printf '  ...  %s' "$name" >&2; fi
     "$@" >"$log" 2>&1 || status=$?
-    if [ -t 2 ]; then printf '\r\033[K' >&2; fi
-    if [ "$status" -eq 0 ]; then
-        printf '  ok    %-28s %s\n' "$name" "$(elapsed "$start")" >&2
-    else
-        cat "$log" >&2
-        printf '  FAIL  %-28s %s\n' "$name" "$(elapsed "$start")" >&2
-    fi
+    (
+        flock 9
+        if [ -t 2 ]; then printf '\r\033[K' >&2; fi
+        if [ "$status" -eq 0 ]; then
+            printf '  ok    %-28s %s\n' "$name" "$(elapsed "$start")" >&2
+        else
+            cat "$log" >&2
+            printf '  FAIL  %-28s %s\n' "$name" "$(elapsed "$start")" >&2
+        fi
+    ) 9<"${BASH_SOURCE[0]}"
     rm -f "$log"
     return "$status"
 }
