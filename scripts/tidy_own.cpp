@@ -17,7 +17,8 @@ namespace {
 class NarrowView : public clang::ASTConsumer {
     void HandleTranslationUnit(clang::ASTContext& context) override {
         std::vector<clang::Decl*> own;
-        for (clang::Decl* declared : context.getTranslationUnitDecl()->decls())
+        // What is precompiled is the system's, and stays unread.
+        for (clang::Decl* declared : context.getTranslationUnitDecl()->noload_decls())
             if (!context.getSourceManager().isInSystemHeader(declared->getLocation())) own.push_back(declared);
         context.setTraversalScope(own);
     }
