@@ -2,6 +2,7 @@
 // A writer that is stopped after each of its instructions: what it leaves then is what look-ups meanwhile, and those
 // who come after it was killed there, have to live with.
 #include <cstring>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -32,6 +33,17 @@ struct Case {
     std::uint32_t crowd;  // flows of the key's own line: 0, its word full, its line full
 };
 
+/// A key with the line, word and tag of key(0): one of a million has them, so each family's is looked for once.
+flow_key twin_of_first(const FlowWorld& world, contract::family family) {
+    static std::map<contract::family, flow_key> known;
+    if (const auto found = known.find(family); found != known.end()) return found->second;
+    const std::uint64_t home = world.home(world.key(0));
+    std::uint32_t number = 20'000'000;  // far from those that fill a line
+    while (world.home(world.key(number)) != home)
+        ++number;
+    return known[family] = world.key(number);
+}
+
 class FlowStoreSteps : public ::testing::TestWithParam<Case> {
   protected:
     FlowStoreSteps() : world_(GetParam().family, lines), copy_(GetParam().family, lines) {
@@ -42,12 +54,6 @@ class FlowStoreSteps : public ::testing::TestWithParam<Case> {
         }
         for (const auto& flow : flows_)
             EXPECT_EQ(writer(world_).insert(flow, {}), FlowStore::Inserted::done);
-        // What was in the next free place before, with the same tag.
-        for (std::uint32_t number = 1; former_.proto == PROTO_UDP && number < 10'000'000; ++number) {
-            if (world_.home(world_.key(number + 20'000'000)) != world_.home(key_)) continue;
-            former_ = world_.key(number + 20'000'000);
-            break;
-        }
         if (GetParam().insert) {
             EXPECT_EQ(writer(world_).insert(former_, {}), FlowStore::Inserted::done);
             EXPECT_EQ(writer(world_).erase(former_), FlowStore::Erased::done);
@@ -96,7 +102,7 @@ class FlowStoreSteps : public ::testing::TestWithParam<Case> {
     FlowWorld copy_;
     std::vector<flow_key> flows_;
     flow_key key_ = world_.key(0);
-    flow_key former_ = world_.key(0);
+    flow_key former_ = twin_of_first(world_, GetParam().family);  // was in the next free place before
     FlowFacts wanted_{TARGET_DROP, FLOW_LEASED, 9, 0, 0, std::uint64_t{3} << FLOW_SEEN_SHIFT};
     std::set<bool> seen_;
 };

@@ -40,8 +40,16 @@ Members equal(std::size_t count) {
     return members;
 }
 
+/// How many each has, counted in one pass: one a member takes longer than all other tests.
+std::map<std::string_view, double> places_of(const Owners& owners) {
+    std::map<std::string_view, double> places;
+    for (const auto& name : owners)
+        ++places[name];
+    return places;
+}
+
 double share(const Owners& owners, const std::string& name) {
-    return static_cast<double>(std::ranges::count(owners, name)) / maglev_places;
+    return places_of(owners)[name] / maglev_places;
 }
 
 double moved(const Owners& before, const Owners& after) {
@@ -56,8 +64,9 @@ void expect_shares(const Members& members, double tolerance) {
     ASSERT_EQ(table.size(), maglev_places);
     const auto total = std::accumulate(members.begin(), members.end(), 0.0,
                                        [](double sum, const Named& member) { return sum + member.weight; });
+    auto places = places_of(table);
     for (const auto& [name, weight] : members)
-        EXPECT_NEAR(share(table, name) / (weight / total), 1, tolerance) << name << " of " << members.size();
+        EXPECT_NEAR(places[name] / maglev_places / (weight / total), 1, tolerance) << name << " of " << members.size();
 }
 
 // The table has 65,537 places: a member has its share to one of them, which is 1 % where its share is 100 places, as
@@ -75,10 +84,7 @@ TEST(Maglev, MembersAreWithinOnePercentOfTheirWeight) {
 
 TEST(Maglev, EvenManyMembersAreWithinOnePlaceOfTheirWeight) {
     const Members members = equal(4000);
-    const auto table = owners(members);
-    std::map<std::string_view, int> places;  // counted in one pass: one a member takes longer than all other tests
-    for (const auto& name : table)
-        ++places[name];
+    auto places = places_of(owners(members));
     for (const auto& [name, weight] : members)
         EXPECT_NEAR(places[name], maglev_places / 4000.0, 1) << name;
 }
@@ -102,7 +108,7 @@ TEST_P(MaglevOfEqual, OneThatLeavesMovesItsShareAndOnePercentAtMost) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Counts, MaglevOfEqual, ::testing::Values(2, 3, 4, 8, 16, 64, 100, 256));
+INSTANTIATE_TEST_SUITE_P(Counts, MaglevOfEqual, ::testing::Values(2, 3, 16, 100, 256));
 
 TEST(Maglev, OneOfUnequalMembersThatLeavesMovesItsShareAndOnePercentAtMost) {
     Members members;
