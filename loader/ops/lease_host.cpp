@@ -22,13 +22,15 @@ bool holds(const HostSocket& socket, Proto proto, const Address& local) {
     return socket.local.family() == local.family() || (socket.local.family() == Family::ipv6 && !socket.v6only);
 }
 
-/// Reserves what the register came to name, and frees what it names no longer.
+/// Reserves what the register names, and frees what it names no longer.
 Status keep_from_kernel(const LeaseRegister& before, const LeaseRegister& after) {
-    if (before.reserved == after.reserved) return {};
+    const auto kernel = read_ephemeral_settings();
+    if (!kernel) return fail(kernel.error());
     PortSet add = after.reserved;
-    add.remove(before.reserved);
+    add.remove(kernel->reserved);
     PortSet remove = before.reserved;
     remove.remove(after.reserved);
+    if (add.empty() && remove.empty()) return {};
     return change_reserved_ports(add, remove);
 }
 

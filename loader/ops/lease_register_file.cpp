@@ -79,23 +79,39 @@ Result<LeaseRegister> LeaseRegisterFile::read() const {
     return read_lease_register(instance_, table_);
 }
 
-Status LeaseRegisterFile::change(
-    const std::function<Status(LeaseRegister& owners)>& change,
-    const std::function<Status(const LeaseRegister& before, const LeaseRegister& after)>& settle) const {
+// A port that is reserved stands in the register all the while, so that of a killed writer none stays reserved that
+// nobody knows of; what stands there and is not reserved yet, the next change reserves.
+Status LeaseRegisterFile::change(const std::function<Status(LeaseRegister& owners)>& change,
+                                 const Settle& settle) const {
     const auto locked = lock(instance_);
     if (!locked) return fail(locked.error());
     const auto before = read();
     if (!before) return fail(before.error());
     LeaseRegister after = *before;
     if (auto changed = change(after); !changed) return changed;
-    if (after == *before) return {};
-    if (auto settled = settle(*before, after); !settled) return settled;
-    if (auto written = write_whole_file(path(), to_text(after)); !written) {
-        (void)settle(after, *before);
-        return written;
-    }
+    if (after == *before) return settle(*before, after);
+    PortSet more = after.reserved;
+    more.remove(before->reserved);
+    auto put = more.empty() ? settle_and_write(*before, after, settle) : write_and_settle(*before, after, settle);
+    if (!put) return put;
     generation_->fetch_add(1, std::memory_order_seq_cst);
     return {};
+}
+
+Status LeaseRegisterFile::settle_and_write(const LeaseRegister& before, const LeaseRegister& after,
+                                           const Settle& settle) const {
+    if (auto settled = settle(before, after); !settled) return settled;
+    auto written = write_whole_file(path(), to_text(after));
+    if (!written) (void)settle(after, before);
+    return written;
+}
+
+Status LeaseRegisterFile::write_and_settle(const LeaseRegister& before, const LeaseRegister& after,
+                                           const Settle& settle) const {
+    if (auto written = write_whole_file(path(), to_text(after)); !written) return written;
+    auto settled = settle(before, after);
+    if (!settled) (void)write_whole_file(path(), to_text(before));
+    return settled;
 }
 
 Result<LeaseRegister> read_lease_register(std::string_view instance, std::uint64_t table) {
@@ -108,9 +124,7 @@ Result<LeaseRegister> read_lease_register(std::string_view instance, std::uint64
     return empty;
 }
 
-Status remove_lease_register(
-    std::string_view instance,
-    const std::function<Status(const LeaseRegister& before, const LeaseRegister& after)>& settle) {
+Status remove_lease_register(std::string_view instance, const LeaseRegisterFile::Settle& settle) {
     const std::string path = path_of(instance, "leases");
     if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) return {};
     const auto locked = lock(instance);

@@ -21,6 +21,9 @@ namespace xdemux {
 
 class LeaseRegisterFile {
   public:
+    /// Brings the kernel's reserved ports in line with a register that was another before.
+    using Settle = std::function<Status(const LeaseRegister& before, const LeaseRegister& after)>;
+
     /// `table` identifies the flow table that the owners' numbers stand in. Errors as open(2)'s.
     static Result<LeaseRegisterFile> open(std::string_view instance, std::uint64_t table);
     /// Something has changed beside it that allocators look at when they see another number: the listeners.
@@ -28,10 +31,9 @@ class LeaseRegisterFile {
 
     /// An empty one where there is none, or it is of another table.
     [[nodiscard]] Result<LeaseRegister> read() const;
-    /// One change at a time. What it leaves is kept unless it fails; before that `settle` is told, which brings the
-    /// reserved ports of the kernel in line, and whose failure undoes it.
-    Status change(const std::function<Status(LeaseRegister& owners)>& change,
-                  const std::function<Status(const LeaseRegister& before, const LeaseRegister& after)>& settle) const;
+    /// One change at a time. What it leaves is kept unless it fails, or `settle` does, which is told also where nothing
+    /// changed.
+    Status change(const std::function<Status(LeaseRegister& owners)>& change, const Settle& settle) const;
     [[nodiscard]] std::uint64_t generation() const { return generation_->load(std::memory_order_seq_cst); }
 
   private:
@@ -43,6 +45,8 @@ class LeaseRegisterFile {
     LeaseRegisterFile(std::string instance, std::uint64_t table, Generation generation)
         : instance_(std::move(instance)), table_(table), generation_(std::move(generation)) {}
     [[nodiscard]] std::string path() const;
+    Status settle_and_write(const LeaseRegister& before, const LeaseRegister& after, const Settle& settle) const;
+    Status write_and_settle(const LeaseRegister& before, const LeaseRegister& after, const Settle& settle) const;
 
     std::string instance_;
     std::uint64_t table_;
@@ -54,8 +58,6 @@ Result<LeaseRegister> read_lease_register(std::string_view instance, std::uint64
 
 /// Removes the register, whatever the table. `settle` makes true what it kept from the kernel; where it fails, the
 /// register stays.
-Status remove_lease_register(
-    std::string_view instance,
-    const std::function<Status(const LeaseRegister& before, const LeaseRegister& after)>& settle);
+Status remove_lease_register(std::string_view instance, const LeaseRegisterFile::Settle& settle);
 
 }  // namespace xdemux
