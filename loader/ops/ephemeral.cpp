@@ -171,7 +171,9 @@ Status rollback_ephemeral() {
     const auto now = read_ephemeral_settings();
     if (!now) return fail(now.error());
     if (auto written = write_ephemeral_settings(taken_back(*now, *record)); !written) return written;
-    return remove_pending();
+    auto removed = remove_pending();
+    if (!removed) (void)write_ephemeral_settings(*now);  // it still waits, and goes back at its deadline
+    return removed;
 }
 
 }  // namespace xdemux
