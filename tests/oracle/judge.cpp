@@ -19,8 +19,11 @@ constexpr std::string_view tcp_ipv6_devices = "tcp IPv6, bound to the device bes
 // A UDP reuseport group ends the search too (udp4_lib_lookup2); and a device weighs more there than the family.
 constexpr std::string_view udp_ipv4_devices = "udp IPv4, bound to the device beside unbound";
 constexpr std::string_view udp_ipv6_devices = "udp IPv6, bound to the device beside unbound";
+// And in older kernels (seen on 6.1) before a connection was looked at that is bound to another device than the group.
+constexpr std::string_view udp_groups = "udp connection beside a group of another device";
 
-constexpr std::array all_classes = {elsewhere, tcp_ipv4_devices, tcp_ipv6_devices, udp_ipv4_devices, udp_ipv6_devices};
+constexpr std::array all_classes = {elsewhere,        tcp_ipv4_devices, tcp_ipv6_devices,
+                                    udp_ipv4_devices, udp_ipv6_devices, udp_groups};
 
 bool hears(const SocketSpec& socket, const Packet& packet) {
     return socket.proto == packet.key.proto && (socket.device == Port::any || socket.device == packet.device);
@@ -62,15 +65,26 @@ bool is_one_of(std::span<const SocketSpec* const> sockets, const Found& found) {
     });
 }
 
+bool is_beside_group(const SocketSpec& connection, std::span<const SocketSpec> sockets, const Packet& packet) {
+    const auto waiting = candidates(sockets, packet);
+    return packet.key.proto == Proto::udp && std::any_of(waiting.begin(), waiting.end(), [&](const SocketSpec* socket) {
+               return socket->sharing == Sharing::reuseport && socket->device != connection.device &&
+                      socket->local.address == connection.local.address;
+           });
+}
+
 /// What decides where the two differ; empty: nothing that may.
 std::string_view class_of(std::span<const SocketSpec> sockets, const Packet& packet) {
-    bool connected = false;
+    const SocketSpec* connected = nullptr;
     bool connected_elsewhere = false;
     for (const SocketSpec& socket : sockets) {
         if (!is_connection_of(socket, packet)) continue;
-        (hears(socket, packet) ? connected : connected_elsewhere) = true;
+        if (hears(socket, packet))
+            connected = &socket;
+        else
+            connected_elsewhere = true;
     }
-    if (connected) return {};
+    if (connected != nullptr) return is_beside_group(*connected, sockets, packet) ? udp_groups : std::string_view();
     if (connected_elsewhere) return elsewhere;
     const auto waiting = candidates(sockets, packet);
     return !waiting.empty() && differ_in_device(waiting) ? devices_class(packet) : std::string_view();
@@ -91,7 +105,9 @@ Judgement judge(std::span<const SocketSpec> sockets, const Packet& packet, const
     if (kernel == program) return {Outcome::agreed, design};
     if (design == elsewhere && program.what == Found::What::connection) return {Outcome::by_design, design};
     const auto waiting = candidates(sockets, packet);
-    if (!design.empty() && design != elsewhere && is_one_of(waiting, kernel) && is_one_of(waiting, program))
+    const bool program_may =
+        design == udp_groups ? program.what == Found::What::connection : is_one_of(waiting, program);
+    if (!design.empty() && design != elsewhere && is_one_of(waiting, kernel) && program_may)
         return {Outcome::by_design, design};
     return {Outcome::mismatch, design};
 }

@@ -77,5 +77,23 @@ TEST(Judge, AFlowHasNoDevice) {
     EXPECT_EQ(judge(std::vector{connected}, to_it, {}, flow).outcome, Outcome::mismatch);
 }
 
+TEST(Judge, AGroupThatHidesAConnectionOfAnotherDeviceIsByDesign) {
+    SocketSpec group = waiting(Proto::udp, "192.0.2.1:80");
+    group.sharing = Sharing::reuseport;
+    SocketSpec connected = waiting(Proto::udp, "192.0.2.1:80", Port::near);
+    connected.kind = SocketKind::connected;
+    connected.remote = at("192.0.2.2:1");
+    const Packet to_it = packet(Proto::udp, "192.0.2.1:80", "192.0.2.2:1");
+    const Found flow{Found::What::connection};
+    EXPECT_EQ(judge(std::vector{group, connected}, to_it, who(group), flow).outcome, Outcome::by_design);
+    EXPECT_EQ(judge(std::vector{group, connected}, to_it, flow, who(group)).outcome, Outcome::mismatch);
+    EXPECT_EQ(judge(std::vector{group, connected}, to_it, {}, flow).outcome, Outcome::mismatch);
+    connected.device = Port::any;
+    EXPECT_EQ(judge(std::vector{group, connected}, to_it, who(group), flow).outcome, Outcome::mismatch);
+    group.sharing = Sharing::alone;
+    connected.device = Port::near;
+    EXPECT_EQ(judge(std::vector{group, connected}, to_it, who(group), flow).outcome, Outcome::mismatch);
+}
+
 }  // namespace
 }  // namespace xdemux::oracle
