@@ -13,11 +13,12 @@ SKIPPED = 77  # SKIP_RETURN_CODE in CMakeLists.txt
 
 
 def tests_of(folder, patterns):
-    """Runs the tests of a folder, or those whose names match a pattern; returns whether all was well."""
+    """Runs the tests of a folder, or those whose names match a pattern; returns whether there were any, and all was well."""
     loader = unittest.TestLoader()
     loader.testNamePatterns = [f"*{pattern}*" for pattern in patterns] or None
     tests = loader.discover(folder, pattern="*_test.py")
-    return unittest.TextTestRunner(verbosity=2, descriptions=False).run(tests).wasSuccessful()
+    result = unittest.TextTestRunner(verbosity=2, descriptions=False).run(tests)
+    return result.testsRun > 0 and result.wasSuccessful()
 
 
 def missing(programs):
