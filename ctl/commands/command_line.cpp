@@ -24,6 +24,7 @@
 #include "commands/socket.h"
 #include "commands/table.h"
 #include "commands/target.h"
+#include "commands/upgrade.h"
 #include "commands/verify.h"
 #include "commands/xsk.h"
 
@@ -56,6 +57,7 @@ CommandLine::CommandLine() : app_("the port table of a host, one layer earlier",
     add_attach_commands(app_, commands_);
     add_settings_commands(app_, commands_);
     add_instance_commands(app_, commands_);
+    add_upgrade_command(app_, commands_);
     add_listener_commands(app_, commands_);
     add_flow_commands(app_, commands_);
     add_group_commands(app_, commands_);

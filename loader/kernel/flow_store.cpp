@@ -38,6 +38,14 @@ void read_traffic(std::uint64_t traffic, FlowFacts& facts) {
     facts.bytes = traffic & ((std::uint64_t{1} << FLOW_PACKETS_SHIFT) - 1);
 }
 
+/// Of a flow with two entries: `former` is what became of it until its packets went to the other one, `present` what
+/// did since, where there were any.
+flow_state state_of_both(flow_state former, flow_state present, bool has_packets) {
+    const bool may_end = present == FLOW_LEASED || present == FLOW_IN_USE;
+    const bool has_ended = former == FLOW_TIME_WAIT || former == FLOW_QUARANTINE;
+    return !has_packets || (may_end && has_ended) ? former : present;
+}
+
 bool is_prime(std::uint32_t number) {
     for (std::uint32_t divisor = 2; std::uint64_t{divisor} * divisor <= number; ++divisor) {
         if (number % divisor == 0) return false;
@@ -80,6 +88,11 @@ FlowStore::Name FlowStore::name_of(const flow_key& key) const {
     name.line = flow_line_of(name.hash, lines());
     name.word = flow_word_of(name.hash);
     return name;
+}
+
+std::uint32_t FlowStore::tag_at(std::uint32_t place) const {
+    const Spot spot = spot_of(place);
+    return static_cast<std::uint32_t>(tags(spot.line, spot.word) >> (spot.slot * 8) & 0xff);
 }
 
 // The identity word first and last. None: it is being written.
@@ -145,9 +158,7 @@ FlowStore::Found FlowStore::found_in(std::uint32_t place, const Entry& entry) co
 }
 
 std::optional<FlowStore::Found> FlowStore::at(std::uint32_t place) const {
-    const std::uint32_t line = place / FLOW_LINE_PLACES;
-    const std::uint32_t word = place / FLOW_SLOTS % FLOW_WORDS;
-    if ((tags(line, word) >> (place % FLOW_SLOTS * 8) & 0xff) == 0) return std::nullopt;
+    if (tag_at(place) == 0) return std::nullopt;
     const auto entry = read_entry(place);
     if (!entry) return std::nullopt;
     return found_in(place, *entry);
@@ -168,6 +179,29 @@ bool FlowStore::change(const Found& expected, std::uint16_t target, flow_state s
         facts.state != expected.facts.state || !at(expected.place))
         return false;
     return flow_access::swap(word, identity, with_use(identity, target, state));
+}
+
+// What may be done twice is done first. The entry at `to` may count and move on meanwhile, the other one stands still.
+void FlowStore::take_over(std::uint32_t to, const Found& from) const {
+    constexpr std::uint64_t more_bit = std::uint64_t{1} << FLOW_MORE_SHIFT;
+    constexpr std::uint64_t seen_bits = 0xffffffff;
+    for (auto now = at(to); now; now = at(to)) {
+        const flow_state state = state_of_both(from.facts.state, now->facts.state, now->facts.packets != 0);
+        if (change(*now, now->facts.target, state)) break;
+    }
+    const std::uint64_t seen = from.facts.touched_ns >> FLOW_SEEN_SHIFT;
+    std::uint64_t& rest = entry_word(to, address_words_ + 2);
+    std::uint64_t had = load(rest, std::memory_order_relaxed);
+    while ((had & seen_bits) < seen && !flow_access::swap(rest, had, (had & ~seen_bits) | seen)) {
+    }
+    std::uint64_t& given = entry_word(from.place, address_words_ + 1);
+    std::uint64_t taken = load(given, std::memory_order_relaxed);
+    while (!flow_access::swap(given, taken, std::uint64_t{0})) {
+    }
+    std::uint64_t& traffic = entry_word(to, address_words_ + 1);
+    std::uint64_t counted = load(traffic, std::memory_order_relaxed);
+    while (!flow_access::swap(traffic, counted, (counted + (taken & ~more_bit)) | (taken & more_bit))) {
+    }
 }
 
 std::uint64_t FlowStore::size() const {

@@ -30,4 +30,9 @@ inline std::uint32_t FlowStore::place_of(const Spot& spot) {
     return contract::flow_place(spot.line, spot.word, spot.slot);
 }
 
+inline FlowStore::Spot FlowStore::spot_of(std::uint32_t place) {
+    using namespace contract;
+    return {place / FLOW_LINE_PLACES, place / FLOW_SLOTS % FLOW_WORDS, place % FLOW_SLOTS, 0};
+}
+
 }  // namespace xdemux

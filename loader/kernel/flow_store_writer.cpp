@@ -144,6 +144,21 @@ FlowStore::Erased FlowStore::Writer::erase(const flow_key& key, const Condition&
     return Erased::done;
 }
 
+FlowStore::Merged FlowStore::Writer::merge(std::uint32_t place, std::chrono::milliseconds wait) const {
+    const auto former = store_->at(place);
+    if (!former) return Merged::alone;
+    const Name name = store_->name_of(former->key);
+    Patience patience(wait);
+    const auto held = hold(name.line, patience);
+    if (!held) return Merged::busy;
+    const auto sight = store_->locate(name);
+    if (!sight || place_of(sight->spot) == place) return Merged::alone;
+    store_->take_over(place_of(sight->spot), *former);
+    store_->set_tag(spot_of(place), 0);
+    store_->recount(name.line);
+    return Merged::done;
+}
+
 // Its own word where that has room, else the one of the line that has most.
 std::optional<FlowStore::Spot> FlowStore::room_in(const Name& name, std::uint32_t line, std::uint32_t far) const {
     const std::uint64_t own = far == 0 ? flow_candidates(tags(line, name.word), 0) : 0;

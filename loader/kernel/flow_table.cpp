@@ -272,6 +272,77 @@ Status FlowTable::for_each(const std::function<bool(const Found&)>& each) const 
     return {};
 }
 
+Status FlowTable::check_alone() const {
+    return state_->writers.check_alone();
+}
+
+Status FlowTable::write_alone() const {
+    return state_->writers.take_alone();
+}
+
+Status FlowTable::visit_tags(std::uint32_t first, std::uint32_t last,
+                             const std::function<Status(const FlowStore::Found&)>& visit) const {
+    for (const FlowStore* store : {&state_->ipv4, &state_->ipv6}) {
+        for (std::uint32_t place = 0; place < store->places(); ++place) {
+            const std::uint32_t tag = store->tag_at(place);
+            if (tag < first || tag > last) continue;
+            const auto found = store->at(place);
+            if (!found) continue;
+            if (auto visited = visit(*found); !visited) return visited;
+        }
+    }
+    return {};
+}
+
+/// One that has counted nothing yet, where look-ups of today find it; nothing where it is there.
+Status FlowTable::add_second(const FlowStore::Found& flow) const {
+    const auto writes = writer(flow.key.family);
+    if (!writes) return fail(writes.error());
+    FlowFacts facts = flow.facts;
+    facts.packets = facts.bytes = 0;
+    facts.more = false;
+    const auto inserted = writes->insert(flow.key, facts);
+    if (inserted == FlowStore::Inserted::full) return fail(full(flow.key.family));
+    return inserted == FlowStore::Inserted::busy ? Status(fail(hindered(*writes))) : Status();
+}
+
+/// Before the entry that says there is one.
+Status FlowTable::move_carry(const FlowStore::Found& flow) const {
+    if (!flow.facts.more) return {};
+    const auto second = store(flow.key.family).find(flow.key);
+    const auto carry = state_->carries.find(carry_key(flow));
+    if (!carry) return fail(carry.error());
+    return *carry && second ? state_->carries.put(carry_key(*second), **carry) : Status();
+}
+
+Status FlowTable::copy_from_tag_1() const {
+    return visit_tags(1, 1, [this](const FlowStore::Found& flow) { return add_second(flow); });
+}
+
+// Under contract 4 no flow has tag 2 or 3 whose hash does not end so.
+Status FlowTable::drop_copies() const {
+    return visit_tags(2, 3, [this](const FlowStore::Found& flow) -> Status {
+        const std::uint64_t ends_on = store(flow.key.family).name_of(flow.key).hash & 0xff;
+        if (ends_on > 1) return {};
+        const auto writes = writer(flow.key.family);
+        if (!writes) return fail(writes.error());
+        const auto erased = writes->erase(flow.key);
+        return erased == FlowStore::Erased::busy ? Status(fail(hindered(*writes))) : Status();
+    });
+}
+
+// Of a flow that the data path has added since it was copied there is no second entry yet.
+Status FlowTable::drop_tag_1() const {
+    return visit_tags(1, 1, [this](const FlowStore::Found& flow) -> Status {
+        if (auto there = add_second(flow); !there) return there;
+        if (auto moved = move_carry(flow); !moved) return moved;
+        const auto writes = writer(flow.key.family);
+        if (!writes) return fail(writes.error());
+        if (writes->merge(flow.place) == FlowStore::Merged::busy) return fail(hindered(*writes));
+        return drop_carry(flow);
+    });
+}
+
 Status make_flow_settings(std::uint32_t flows, settings& settings) {
     if (flows < 1 || flows > most_flows)
         return fail(ErrorKind::usage,

@@ -23,6 +23,7 @@
 #include <xdemux/ops/xsks.h>
 
 #include "group_maps.h"
+#include "pinned_settings.h"
 
 namespace xdemux {
 namespace {
@@ -96,30 +97,9 @@ Status check_unload(const PinDirectory& pins, const Result<contract::settings>& 
     return fail(belongs_elsewhere(pins.instance(), name));
 }
 
-/// The version is the first field for ever, so it is read before the size is believed.
-Result<contract::settings> read_settings(const PinDirectory& pins) {
-    auto fd = pins.open_settings();
-    if (!fd) return fail(fd.error());
-    auto handle = MapHandle::adopt(std::move(*fd), "settings");
-    if (!handle) return fail(handle.error());
-    std::vector<std::byte> bytes(std::max<std::size_t>(handle->value_size(), sizeof(contract::settings)));
-    const std::uint32_t zero = 0;
-    const auto found = handle->find(&zero, bytes.data());
-    if (!found) return fail(found.error());
-    contract::settings settings{};
-    std::copy_n(bytes.data(), sizeof settings, reinterpret_cast<std::byte*>(&settings));
-    if (settings.contract != contract::CONTRACT_VERSION)
-        return fail(ErrorKind::failed,
-                    fmt::format("instance \"{}\" has tables of contract version {}, this tool speaks version {}; run "
-                                "xdemux upgrade, or unload with the matching tool",
-                                pins.instance(), settings.contract, contract::CONTRACT_VERSION));
-    if (auto sizes = handle->check_sizes(sizeof zero, sizeof settings); !sizes) return fail(sizes.error());
-    return settings;
-}
-
 /// Where it was, since its leases keep ports from the kernel there, and not here. `going`: what is hidden of it.
 Status end_leases_of(const std::string& instance, const PinDirectory& going) {
-    const auto settings = read_settings(going);
+    const auto settings = read_settings(going, check_upgrade);
     const auto here = netns_cookie();
     if (!settings || !here || *here == settings->netns_cookie) return end_leases(instance);
     const std::string netns = find_netns(settings->netns_cookie);
@@ -217,6 +197,22 @@ Result<TableSizes> table_sizes(const InstanceOptions& options, const contract::s
     };
 }
 
+struct LockedPins {
+    PinDirectory pins;
+    InstanceLock lock;
+};
+
+/// To change it, or to make it where there is none; what a killed writer left of its beginning or end is cleared.
+Result<LockedPins> lock_instance(std::string_view name, std::chrono::milliseconds wait) {
+    if (auto valid = check_instance_name(name); !valid) return fail(valid.error());
+    if (auto able = require_host(); !able) return fail(able.error());
+    auto lock = InstanceLock::acquire(name, wait);
+    if (!lock) return fail(std::move(lock.error()));
+    PinDirectory pins{std::string(name)};
+    if (auto cleared = clear_leftovers(pins); !cleared) return fail(std::move(cleared.error()));
+    return LockedPins{std::move(pins), std::move(*lock)};
+}
+
 }  // namespace
 
 Status check_instance_name(std::string_view name) {
@@ -231,37 +227,41 @@ Result<Instance> Instance::open(std::string_view name) {
     if (auto able = require_host(); !able) return fail(able.error());
     Instance instance(PinDirectory(std::string(name)), std::nullopt);
     if (!instance.pins_.exists()) return fail(not_loaded(instance.name()));
-    if (auto loaded = instance.load_tables(); !loaded) return fail(loaded.error());
+    if (auto loaded = instance.load_tables(check_contract); !loaded) return fail(loaded.error());
     return instance;
 }
 
 Result<Instance> Instance::open_for_change(std::string_view name, VerifierLog verifier_log,
                                            std::chrono::milliseconds wait) {
-    if (auto valid = check_instance_name(name); !valid) return fail(valid.error());
-    if (auto able = require_host(); !able) return fail(able.error());
-    auto lock = InstanceLock::acquire(name, wait);
-    if (!lock) return fail(lock.error());
-    PinDirectory pins{std::string(name)};
-    if (auto cleared = clear_leftovers(pins); !cleared) return fail(cleared.error());
-    if (!pins.exists()) return fail(not_loaded(pins.instance()));
-    return open_locked(std::move(pins), std::move(*lock), std::move(verifier_log));
+    auto locked = lock_instance(name, wait);
+    if (!locked) return fail(std::move(locked.error()));
+    if (!locked->pins.exists()) return fail(not_loaded(locked->pins.instance()));
+    return open_locked(std::move(locked->pins), std::move(locked->lock), std::move(verifier_log));
 }
 
 Result<Instance> Instance::open_or_create(std::string_view name, const InstanceOptions& options) {
-    if (auto valid = check_instance_name(name); !valid) return fail(valid.error());
-    if (auto able = require_host(); !able) return fail(able.error());
-    auto lock = InstanceLock::acquire(name);
-    if (!lock) return fail(lock.error());
-    PinDirectory pins{std::string(name)};
-    if (auto cleared = clear_leftovers(pins); !cleared) return fail(cleared.error());
-    if (pins.exists()) return open_locked(std::move(pins), std::move(*lock), options.verifier_log);
-    return create(std::move(pins), std::move(*lock), options);
+    auto locked = lock_instance(name, InstanceLock::default_wait);
+    if (!locked) return fail(std::move(locked.error()));
+    if (locked->pins.exists())
+        return open_locked(std::move(locked->pins), std::move(locked->lock), options.verifier_log);
+    return create(std::move(locked->pins), std::move(locked->lock), options);
+}
+
+Result<Instance> Instance::open_for_upgrade(std::string_view name, VerifierLog verifier_log) {
+    auto locked = lock_instance(name, InstanceLock::default_wait);
+    if (!locked) return fail(std::move(locked.error()));
+    if (!locked->pins.exists()) return fail(not_loaded(locked->pins.instance()));
+    Instance instance(std::move(locked->pins), std::move(locked->lock));
+    instance.verifier_log_ = std::move(verifier_log);
+    if (auto loaded = instance.load_tables(check_upgrade); !loaded) return fail(loaded.error());
+    if (auto recovered = instance.recover_pins(check_upgrade); !recovered) return fail(recovered.error());
+    return instance;
 }
 
 Result<Instance> Instance::open_locked(PinDirectory pins, InstanceLock lock, VerifierLog verifier_log) {
     Instance instance(std::move(pins), std::move(lock));
     instance.verifier_log_ = std::move(verifier_log);
-    if (auto loaded = instance.load_tables(); !loaded) return fail(loaded.error());
+    if (auto loaded = instance.load_tables(check_contract); !loaded) return fail(loaded.error());
     if (auto recovered = instance.recover(); !recovered) return fail(recovered.error());
     return instance;
 }
@@ -278,13 +278,13 @@ Result<Instance> Instance::create(PinDirectory pins, InstanceLock lock, const In
     Instance instance(std::move(pins), std::move(lock));
     instance.created_ = instance.provisional_ = true;
     instance.verifier_log_ = options.verifier_log;
-    if (auto loaded = instance.load_tables(); !loaded) return fail(loaded.error());
+    if (auto loaded = instance.load_tables(check_contract); !loaded) return fail(loaded.error());
     if (auto fresh = refresh_locals(instance); !fresh) return fail(fresh.error());
     return instance;
 }
 
-Status Instance::load_tables() {
-    const auto settings = read_settings(pins_);
+Status Instance::load_tables(VersionCheck check) {
+    const auto settings = read_settings(pins_, check);
     if (!settings) return fail(settings.error());
     if (auto ours = check_netns(name(), *settings); !ours) return ours;
     auto tables = Tables::open(pins_, *settings);
@@ -294,12 +294,17 @@ Status Instance::load_tables() {
     return {};
 }
 
-// Pins first: they decide which settings are in force. An unconfirmed change whose time is over becomes final here.
-Status Instance::recover() {
+Status Instance::recover_pins(VersionCheck check) {
     if (auto recovered = pins_.recover(); !recovered) return recovered;
-    const auto settings = read_settings(pins_);
+    const auto settings = read_settings(pins_, check);
     if (!settings) return fail(settings.error());
     settings_ = *settings;
+    return {};
+}
+
+// Pins first: they decide which settings are in force. An unconfirmed change whose time is over becomes final here.
+Status Instance::recover() {
+    if (auto recovered = recover_pins(check_contract); !recovered) return recovered;
     if (auto recovered = recover_groups(*tables_); !recovered) return recovered;
     if (auto recovered = recover_listeners(*this); !recovered) return recovered;
     if (auto swept = sweep_xsks(*this); !swept) return swept;
@@ -385,7 +390,7 @@ Status unload_instance(std::string_view name) {
     const bool was_going = pins.going().has_value();
     if (auto cleared = clear_leftovers(pins); !cleared) return cleared;
     if (!pins.exists()) return was_going ? Status() : Status(fail(not_loaded(pins.instance())));
-    if (auto ours = check_unload(pins, read_settings(pins)); !ours) return ours;
+    if (auto ours = check_unload(pins, read_settings(pins, check_upgrade)); !ours) return ours;
     return pins.remove([&] { return end_leases(name); });
 }
 

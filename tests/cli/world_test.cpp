@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <cstddef>
 
-#include <bpf/bpf.h>
 #include <fmt/format.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -13,9 +12,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <xdemux/base/fd.h>
-#include <xdemux/contract.h>
 
 #include "support/cli_test.h"
 
@@ -30,7 +26,7 @@ class World : public CliTest {};
 TEST_F(World, AnInstanceThatIsNotLoaded) {
     for (const char* words :
          {"status", "listener list", "flow list", "table", "counter list", "reason list", "port show 80", "detach xd0",
-          "set --enforce", "confirm", "rollback", "unload", "listener del tcp 0.0.0.0:80", "flow flush",
+          "set --enforce", "confirm", "rollback", "upgrade", "unload", "listener del tcp 0.0.0.0:80", "flow flush",
           "counter reset", "unload --dry-run", "explain tcp 192.0.2.2:1 192.0.2.1:2", "verify"})
         expect_refused(words, 3, ".*instance \"cli-test-[0-9]+\".*");
 }
@@ -116,33 +112,6 @@ TEST_F(World, AKernelThatLacksAFeature) {
     for (const char* words : {"attach xd0", "listener add tcp 0.0.0.0:80", "flow add tcp 1.2.3.4:5 1.2.3.5:6"})
         expect_refused(words, 7, "cannot identify the network namespace: needs Linux 5.14 or newer",
                        {.in_child = forget_netns_cookies});
-}
-
-// What the program reads is sealed, so the pin gives way to a map of another version.
-void pretend_contract(std::uint32_t version) {
-    const std::string pin = "/sys/fs/bpf/xdemux/" + instance() + "/settings";
-    const std::uint32_t zero = 0;
-    contract::settings settings{};
-    const Fd old(::bpf_obj_get(pin.c_str()));
-    ASSERT_EQ(::bpf_map_lookup_elem(old.get(), &zero, &settings), 0);
-    settings.contract = version;
-    const Fd map(::bpf_map_create(BPF_MAP_TYPE_ARRAY, "settings", sizeof zero, sizeof settings, 1, nullptr));
-    ASSERT_EQ(::bpf_map_update_elem(map.get(), &zero, &settings, BPF_ANY), 0);
-    ASSERT_EQ(::unlink(pin.c_str()), 0);
-    ASSERT_EQ(::bpf_obj_pin(map.get(), pin.c_str()), 0);
-}
-
-TEST_F(World, TablesOfAnotherContractVersion) {
-    attach();
-    expect_quiet("listener add tcp 0.0.0.0:80");
-    pretend_contract(contract::CONTRACT_VERSION + 1);
-    const std::string versions = fmt::format("contract version {}, this tool speaks version {}",
-                                             contract::CONTRACT_VERSION + 1, contract::CONTRACT_VERSION);
-    for (const char* words : {"status", "listener list", "listener add tcp 0.0.0.0:81", "flow flush", "set --enforce",
-                              "table", "attach xd0"})
-        expect_refused(words, 1, ".*" + versions + ".*");
-    expect_quiet("unload");
-    attach();
 }
 
 TEST_F(World, AnInterfaceThatIsMovedToAnotherNamespaceWhileAttached) {

@@ -13,6 +13,7 @@
 #include <xdemux/kernel/flow_writers.h>
 #include <xdemux/ops/tables.h>
 
+#include "support/former_contract.h"
 #include "support/instance_fixture.h"
 
 namespace xdemux::test {
@@ -59,6 +60,46 @@ TEST_F(KernelFlowTable, keeps_counters_of_any_size_and_forgets_them_with_the_flo
         EXPECT_EQ(erased.packets, facts.packets);
         EXPECT_EQ(erased.bytes, facts.bytes);
         EXPECT_EQ(carries(), 0U);
+    }
+}
+
+struct Meeting {
+    flow_state former, present, both;
+    std::uint64_t packets;  ///< of the second entry
+};
+
+TEST_F(KernelFlowTable, merges_two_entries_of_a_flow_into_what_became_of_it) {
+    make();
+    const auto instance = Instance::open(name_).value();
+    const FlowMemory memory(pins_, FAMILY_IPV4);
+    const FlowStore::Writer writer(memory.store(), 1, [](std::uint32_t) { return true; });
+    flow_key moving = key();
+    while (!memory.moves(moving))
+        ++moving.remote_port;
+    for (const auto& [former, present, both, packets] : {Meeting{FLOW_IN_USE, FLOW_LEASED, FLOW_IN_USE, 0},
+                                                         Meeting{FLOW_STICKY_ENDED, FLOW_STICKY, FLOW_STICKY_ENDED, 0},
+                                                         Meeting{FLOW_TIME_WAIT, FLOW_IN_USE, FLOW_TIME_WAIT, 2},
+                                                         Meeting{FLOW_QUARANTINE, FLOW_IN_USE, FLOW_QUARANTINE, 2},
+                                                         Meeting{FLOW_IN_USE, FLOW_TIME_WAIT, FLOW_TIME_WAIT, 2},
+                                                         Meeting{FLOW_STICKY_ENDED, FLOW_STICKY, FLOW_STICKY, 2}}) {
+        const std::uint64_t early = std::uint64_t{5} << FLOW_SEEN_SHIFT, late = std::uint64_t{9} << FLOW_SEEN_SHIFT;
+        ASSERT_EQ(writer.insert(moving, {TARGET_DROP, former, 3, 10, 600, packets == 0 ? late : early}),
+                  FlowStore::Inserted::done);
+        memory.age();
+        ASSERT_EQ(memory.under_tag(1), 1U);
+        EXPECT_FALSE(memory.store().find(moving));
+        ASSERT_EQ(writer.insert(moving, {TARGET_DROP, present, 3, packets, 60 * packets, packets == 0 ? early : late}),
+                  FlowStore::Inserted::done);
+        for (std::uint32_t place = 0; place < memory.store().places(); ++place) {
+            if (memory.store().tag_at(place) == 0) continue;
+            const bool is_first = memory.store().tag_at(place) == 1;
+            EXPECT_EQ(writer.merge(place), is_first ? FlowStore::Merged::done : FlowStore::Merged::alone);
+        }
+        EXPECT_EQ(memory.store().size(), 1U);
+        const auto found = memory.store().find(moving);
+        ASSERT_TRUE(found);
+        EXPECT_EQ(found->facts, (FlowFacts{TARGET_DROP, both, 3, 10 + packets, 600 + 60 * packets, late}));
+        ASSERT_EQ(writer.erase(moving), FlowStore::Erased::done);
     }
 }
 

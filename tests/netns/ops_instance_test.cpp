@@ -17,6 +17,7 @@
 #include <xdemux/ops/port_allocator.h>
 #include <xdemux/ops/settings.h>
 
+#include "support/former_contract.h"
 #include "support/instance_fixture.h"
 
 namespace xdemux::test {
@@ -261,13 +262,7 @@ TEST_F(OpsInstance, one_of_a_namespace_that_is_gone_can_be_unloaded) {
 
 TEST_F(OpsInstance, tables_of_another_contract_version_are_refused) {
     make();
-    contract::settings settings = Instance::open(name_)->settings();
-    settings.contract = contract::CONTRACT_VERSION + 1;
-    const Fd map(::bpf_map_create(BPF_MAP_TYPE_ARRAY, "settings", 4, sizeof settings, 1, nullptr));
-    const std::uint32_t zero = 0;
-    ASSERT_EQ(::bpf_map_update_elem(map.get(), &zero, &settings, BPF_ANY), 0);
-    ASSERT_EQ(::unlink(pins_.path_of("settings").c_str()), 0);
-    pin(map.get(), "settings");
+    pretend_contract(pins_, contract::CONTRACT_VERSION + 1);
     const auto message = failure(Instance::open(name_), ErrorKind::failed);
     EXPECT_THAT(message, HasSubstr(fmt::format("contract version {}, this tool speaks version {}",
                                                contract::CONTRACT_VERSION + 1, contract::CONTRACT_VERSION)));

@@ -56,6 +56,7 @@ class FlowStore {
     };
     enum class Inserted : std::uint8_t { done, present, full, busy };
     enum class Erased : std::uint8_t { done, absent, kept, busy };
+    enum class Merged : std::uint8_t { done, alone, busy };
     using Condition = std::function<bool(const FlowFacts&)>;
 
     /// Lines that hold `flows` at three quarters of their places.
@@ -76,6 +77,8 @@ class FlowStore {
     [[nodiscard]] std::optional<Found> find(const contract::flow_key& key) const;
     /// The flow in a place, if there is one. A walk over all places meets a flow that stays once.
     [[nodiscard]] std::optional<Found> at(std::uint32_t place) const;
+    /// The tag that stands at a place; 0: it is free.
+    [[nodiscard]] std::uint32_t tag_at(std::uint32_t place) const;
     /// Makes target and state others. false: it is not there any more, or is not as `expected` in these two.
     bool change(const Found& expected, std::uint16_t target, contract::flow_state state) const;
 
@@ -98,6 +101,10 @@ class FlowStore {
         /// kept: `condition` does not hold for it. What was erased goes to `erased`.
         Erased erase(const contract::flow_key& key, const Condition& condition = {}, Found* erased = nullptr,
                      std::chrono::milliseconds wait = default_wait) const;
+        /// Of a flow with two entries, the one at `place`, which no look-up of today leads to, goes; what it counted
+        /// and what became of the flow is the other one's then. alone: there is no other. Killed at the worst moment,
+        /// it loses what that entry counted.
+        Merged merge(std::uint32_t place, std::chrono::milliseconds wait = default_wait) const;
         /// Who held the line that was waited for last, by whichever thread; 0: nobody did.
         [[nodiscard]] std::uint32_t obstacle() const {
             return std::atomic_ref(obstacle_).load(std::memory_order_relaxed);
@@ -149,6 +156,7 @@ class FlowStore {
     [[nodiscard]] std::uint32_t elsewhere(std::uint32_t line) const;
     [[nodiscard]] std::uint64_t& entry_word(std::uint32_t place, std::size_t index) const;
     [[nodiscard]] static std::uint32_t place_of(const Spot& spot);
+    [[nodiscard]] static Spot spot_of(std::uint32_t place);
 
     [[nodiscard]] std::optional<Entry> read_entry(std::uint32_t place) const;
     [[nodiscard]] Found found_in(std::uint32_t place, const Entry& entry) const;
@@ -162,6 +170,7 @@ class FlowStore {
     void note_elsewhere(const Name& name, const Spot& spot) const;
     [[nodiscard]] std::uint32_t count_elsewhere(std::uint32_t line, std::uint32_t in, std::uint32_t far) const;
     void recount(std::uint32_t line) const;
+    void take_over(std::uint32_t to, const Found& from) const;
 
     contract::family family_;
     const contract::flow_seeds* seeds_;

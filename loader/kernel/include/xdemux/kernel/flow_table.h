@@ -66,6 +66,21 @@ class FlowTable {
     Result<bool> change(const contract::flow_key& key, const FlowFacts& from, std::uint16_t target,
                         contract::flow_state state) const;
 
+    /// Whether another process writes to the table; one that has written stays a writer while it has it open.
+    /// ErrorKind::in_use names it.
+    [[nodiscard]] Status check_alone() const;
+    /// No other process writes until this table goes. Errors as check_alone().
+    Status write_alone() const;
+
+    /// The step from contract 4, where flows whose hash ends on 0 or 1 stand under tag 1, which no flow has any more.
+    /// copy_from_tag_1() gives each a second entry, where look-ups of today find it, and drop_copies() takes those
+    /// back. drop_tag_1() drops the first ones, once no packet meets them any more; what they counted is the second
+    /// ones'. After write_alone(); each may be repeated after it was killed or failed. Slots count such a flow once
+    /// throughout. Errors: `full`, `in_use`.
+    Status copy_from_tag_1() const;
+    Status drop_copies() const;
+    Status drop_tag_1() const;
+
     /// Every flow, in no order, while others change the table: one that is there all the time is met once. `each`
     /// returns whether to go on, and may change the table.
     Status for_each(const std::function<bool(const Found&)>& each) const;
@@ -83,6 +98,11 @@ class FlowTable {
     [[nodiscard]] Status add_carry(const FlowStore::Found& found, FlowFacts& facts) const;
     [[nodiscard]] Status keep_carry(const contract::flow_key& key, const FlowFacts& facts) const;
     Status drop_carry(const FlowStore::Found& found) const;
+    /// Every flow whose tag is one of these.
+    [[nodiscard]] Status visit_tags(std::uint32_t first, std::uint32_t last,
+                                    const std::function<Status(const FlowStore::Found&)>& visit) const;
+    [[nodiscard]] Status add_second(const FlowStore::Found& flow) const;
+    [[nodiscard]] Status move_carry(const FlowStore::Found& flow) const;
 
     std::shared_ptr<State> state_;
 };

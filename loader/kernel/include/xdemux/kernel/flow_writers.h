@@ -28,6 +28,10 @@ class FlowWriters {
         const std::uint32_t mine = std::atomic_ref(*mine_).load(std::memory_order_acquire);
         return mine != 0 ? Result<std::uint32_t>(mine) : take();
     }
+    /// Whether no other process has an id. ErrorKind::in_use names one.
+    [[nodiscard]] Status check_alone() const;
+    /// Gives this process an id, and none to others until this goes. Errors as check_alone().
+    Status take_alone();
     /// Whether the writer of that id lives no more. Never of the data path.
     [[nodiscard]] bool ended(std::uint32_t id) const;
     /// "process 811 (xdemux)"
@@ -39,6 +43,8 @@ class FlowWriters {
         void operator()(std::uint32_t* memory) const;
     };
     Result<std::uint32_t> take();
+    std::uint32_t begin(Fd file, std::uint32_t index);
+    [[nodiscard]] Error others(const Fd& file) const;
 
     MappedArray<contract::flow_writer> writers_;
     std::string path_;

@@ -53,6 +53,10 @@ class Instance {
     /// of this box that succeeds calls keep().
     static Result<Instance> open_or_create(std::string_view name, const InstanceOptions& options = {});
 
+    /// For upgrade() alone: as open_for_change(), but its tables may be of any contract version from which steps lead
+    /// to ours, or be left half way; settings().contract tells. What else a killed writer left is the next change's.
+    static Result<Instance> open_for_upgrade(std::string_view name, VerifierLog verifier_log = {});
+
     Instance(Instance&& other) noexcept;
     Instance& operator=(Instance&&) = delete;
     Instance(const Instance&) = delete;
@@ -85,9 +89,12 @@ class Instance {
 
   private:
     Instance(PinDirectory pins, std::optional<InstanceLock> lock) : pins_(std::move(pins)), lock_(std::move(lock)) {}
+    /// Which contract versions will do; an error tells what to do about the others.
+    using VersionCheck = Status (*)(const std::string& instance, std::uint32_t version);
     static Result<Instance> open_locked(PinDirectory pins, InstanceLock lock, VerifierLog verifier_log);
     static Result<Instance> create(PinDirectory pins, InstanceLock lock, const InstanceOptions& options);
-    Status load_tables();
+    Status load_tables(VersionCheck check);
+    Status recover_pins(VersionCheck check);
     Status recover();
     /// The object with tables that are there already.
     Result<LoadedObject> load_object(ObjectOptions options, std::vector<std::string> reused) const;
