@@ -49,7 +49,7 @@ step() {
     if [ -t 2 ] && [ -z "${STEP_BESIDE:-}" ]; then printf '  ...  %s' "$name" >&2; fi
     "$@" >"$log" 2>&1 || status=$?
     (
-        flock 9
+        flock 9 || true # not every file system has locks
         if [ -t 2 ]; then printf '\r\033[K' >&2; fi
         if [ "$status" -eq 0 ]; then
             printf '  ok    %-28s %s\n' "$name" "$(elapsed "$start")" >&2
