@@ -81,7 +81,7 @@ BLOCK = ("scan", "block", "192.0.2.77", "86400")
 PORTS = ("ephemeral", "set", "20000-60999", "--reserve", "41000", "--force")
 OWN_PORTS = ("ephemeral", "set", "linux", "--unreserve", "1-65535", "--force")
 LEASE = ("ephemeral", "lease", "tcp", "127.0.0.1", "127.0.0.1:443", "--range", "62000-62003", "--count", "4")
-MORE_LEASES = (*LEASE[:-3], "62010-62013", "--count", "2")
+MORE_LEASES = (*LEASE[:-3], "62010-62013", "--count", "4")
 LEASED_BLOCK = ("ephemeral", "lease", "tcp", "127.0.0.1", "--block", "4", "--range", "62000-62003")
 RELEASE = ("ephemeral", "release", "--all")
 
