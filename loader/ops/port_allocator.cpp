@@ -9,10 +9,10 @@ PortAllocator& PortAllocator::operator=(PortAllocator&&) noexcept = default;
 
 PortAllocator::~PortAllocator() {
     if (!impl_) return;
-    if (impl_->options().bound_to_process && !impl_->options().process) {
-        (void)impl_->release_all();
-    } else {
+    if (impl_->withdraws()) {
         impl_->withdraw();
+    } else {
+        (void)impl_->release_all();
     }
 }
 

@@ -298,6 +298,7 @@ Status PortAllocator::Impl::release(Proto proto, const SocketAddress& local, con
     if (*unused) {
         forget({key, {}});
         quota_.give(1);
+        note_standing(-1);
         return {};
     }
     const auto lease = ledger_->find(key);
@@ -309,6 +310,7 @@ Status PortAllocator::Impl::release(Proto proto, const SocketAddress& local, con
     if (!given) return fail(given.error());
     if (given->is_free) forget(**lease);
     if (given->was_held) quota_.give(1);
+    if (given->was_held && given->is_free) note_standing(-1);
     return {};
 }
 
@@ -335,7 +337,7 @@ Result<std::size_t> PortAllocator::Impl::release_all() {
 // Whoever changed the register since may count on the ports that this had kept from the kernel.
 void PortAllocator::Impl::withdraw() {
     bool is_undone = false;
-    if (!has_leased_) {
+    if (standing_ == 0) {
         (void)host_->change([&](LeaseRegister& owners) -> Status {
             is_undone = owners == entered_->second;
             if (is_undone) owners = entered_->first;

@@ -33,8 +33,10 @@ class PortAllocator::Impl {
     Status release_block(const PortBlock& block);
     Result<std::size_t> sweep();
     Result<std::size_t> release_all();
-    /// Makes the register what it was, where nothing was leased after all.
+    /// Makes the register what it was, where nothing that was leased stands.
     void withdraw();
+    /// Whether the owner outlives this.
+    [[nodiscard]] bool withdraws() const { return !options_.bound_to_process || options_.process; }
 
     [[nodiscard]] const PortAllocatorOptions& options() const { return options_; }
     [[nodiscard]] std::uint32_t owner() const { return owner_; }
@@ -66,6 +68,9 @@ class PortAllocator::Impl {
     Result<PortBlock> claim_block(const SourceKey& key, std::uint32_t count);
     Result<std::size_t> free_due();
     void forget_owner();
+    void note_standing(int more) {
+        if (withdraws()) standing_.fetch_add(more, std::memory_order_relaxed);
+    }
     [[nodiscard]] bool may_look_again(std::atomic<std::uint64_t>& looked_ns) const;
     [[nodiscard]] Result<std::uint64_t> count_leases() const;
     [[nodiscard]] Result<std::uint64_t> count_ports() const;
@@ -80,7 +85,7 @@ class PortAllocator::Impl {
         if (!quota_.take(more)) return fail(over_quota(more));
         auto claimed = claim();
         if (!claimed) quota_.give(more);
-        if (claimed && !has_leased_.load(std::memory_order_relaxed)) has_leased_ = true;
+        if (claimed) note_standing(1);
         return claimed;
     }
     [[nodiscard]] Error exhausted(const Wanted& wanted) const;
@@ -96,7 +101,7 @@ class PortAllocator::Impl {
     bool is_new_ = false;  ///< the owner was made by this
     /// The register before and after the owner was put into it.
     std::unique_ptr<const std::pair<LeaseRegister, LeaseRegister>> entered_;
-    std::atomic<bool> has_leased_{false};
+    std::atomic<std::int64_t> standing_{0};  ///< leased by this and not free again; counted for withdraw() alone
     PortRange range_;
     SipKey secret_;
     std::shared_ptr<PortSelector> selector_;

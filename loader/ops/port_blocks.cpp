@@ -80,7 +80,9 @@ Result<PortBlock> PortAllocator::Impl::claim_block(const SourceKey& key, std::ui
 Status PortAllocator::Impl::release_block(const PortBlock& block) {
     const auto changing = quota_.changing();
     auto dropped = drop_block(block);
-    if (dropped) quota_.give(static_cast<std::uint64_t>(block.ports.last - block.ports.first) + 1);
+    if (!dropped) return dropped;
+    quota_.give(static_cast<std::uint64_t>(block.ports.last - block.ports.first) + 1);
+    note_standing(-1);
     return dropped;
 }
 

@@ -426,6 +426,13 @@ TEST_F(Allocator, AnOwnerThatLeasesNothingMoreIsAsItWas) {
     options.times.ttl = std::chrono::seconds(10);
     EXPECT_FALSE(open(options).lease(Proto::tcp, local, {remote().address, 0}));
     EXPECT_EQ(host_->owners, before);
+    {
+        auto ports = open(options);
+        const auto back = ports.lease(Proto::tcp, local, remote());
+        const auto block = ports.lease_block(Proto::tcp, local, 2);
+        ASSERT_TRUE(back && ports.release(Proto::tcp, *back, remote()) && block && ports.release_block(*block));
+    }
+    EXPECT_EQ(host_->owners, before);
     EXPECT_EQ(host_->kernel.reserved.to_string(), "62000-62009");
     auto other = open(options);
     {
