@@ -5,7 +5,7 @@ there. It expects nothing.
 import os
 
 from handed_over import HANDED_OVER
-from state import WORLD, state, tool
+from state import WORLD, of_former_contract, state, tool
 
 MANY = 300
 
@@ -13,11 +13,12 @@ MANY = 300
 class Change:
     """A command, those that lead to where it begins, and those that lead back."""
 
-    def __init__(self, name, command, before=(), undo=None, lists=("listeners",), stays=False, halves=()):
+    def __init__(self, name, command, before=(), undo=None, lists=("listeners",), stays=False, halves=(), again=False):
         """`undo`: from what it makes to what was before; none: all is made anew. `lists`: what it is after. `stays`: it
-        leaves a process that waits. `halves`: what takes back what it leaves when it is killed, where that may be a part."""
+        leaves a process that waits. `halves`: what takes back what it leaves when it is killed, where that may be a part.
+        `again`: where it fails late, it says so, and the same command ends it."""
         self.name, self.command, self.before, self.undo = name, command, before, undo
-        self.lists, self.stays, self.halves = lists, stays, halves
+        self.lists, self.stays, self.halves, self.again = lists, stays, halves, again
 
     def prepare(self):
         """From whatever there is."""
@@ -34,6 +35,9 @@ class Change:
 
     def follow(self, commands):
         for command in commands:
+            if callable(command):
+                command()
+                continue
             done = tool(*command)
             if done.returncode != 0:
                 raise RuntimeError(f"{self.name}: {command}: {done.stderr}")
@@ -62,6 +66,8 @@ FLOW = ("flow", "add", "tcp", "192.0.2.1:80", "192.0.2.2:40000")
 FLOW6 = ("udp", "[2001:db8::1]:53", "[2001:db8::2]:4711")
 GUARDED = ("listener", "add", "udp", "*:53", "--from", "10.0.0.0/8,2001:db8::/32", "--rate", "10")
 SOME = (ATTACH, LISTENER, FLOW)
+FLOW_TO_DROP = ("flow", "add", *FLOW6, "--to", "drop")
+UPGRADE = ("upgrade",)
 SET = ("set", "--enforce", "--closed", "drop", "--force")
 UNSET = ("set", "--monitor", "--closed", "pass")
 SET_FOR_A_TIME = ("set", "--enforce", "--confirm", "600", "--force")
@@ -103,6 +109,8 @@ def changes_of_instances():
         Change("set, confirm", SET_FOR_A_TIME, SOME, (("rollback",),)),
         Change("confirm", ("confirm",), (*SOME, SET_FOR_A_TIME), (UNSET, SET_FOR_A_TIME)),
         Change("rollback", ("rollback",), (*SOME, SET_FOR_A_TIME), (SET_FOR_A_TIME,)),
+        Change("upgrade", UPGRADE, (*SOME, FLOW_TO_DROP, of_former_contract), (of_former_contract,), ("listeners", "flows"),
+               halves=(UPGRADE, of_former_contract), again=True),
     )
 
 
@@ -113,7 +121,7 @@ def changes_of_tables():
         Change("listener add, guarded", GUARDED, SOME, (deleted(GUARDED),)),
         Change("listener replace", REPLACE, SOME, (("listener", "replace", *LISTENER[2:]),)),
         Change("listener del", deleted(GUARDED), (*SOME, GUARDED), (GUARDED,)),
-        Change("flow add", ("flow", "add", *FLOW6, "--to", "drop"), SOME, (("flow", "del", *FLOW6),), ("flows",)),
+        Change("flow add", FLOW_TO_DROP, SOME, (("flow", "del", *FLOW6),), ("flows",)),
         Change("flow del", ("flow", "del", *FLOW[2:]), SOME, (FLOW,), ("flows",)),
         Change("flow flush", ("flow", "flush"), SOME, (FLOW,), ("flows",)),
         Change("scan block", BLOCK, SOME, (("scan", "unblock", "--all"),), ("blocks",)),

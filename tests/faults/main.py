@@ -78,7 +78,7 @@ def main():
     parser.add_argument("--part", type=Part.parse, default=Part(1, 1), metavar="K/N", help="do the Kth of N shares alone")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
-    return run_suite("faults", ("strace",), lambda: everything(arguments, random.Random(arguments.seed)) == 0)
+    return run_suite("faults", ("strace", "bpftool"), lambda: everything(arguments, random.Random(arguments.seed)) == 0)
 
 
 sys.exit(main())
