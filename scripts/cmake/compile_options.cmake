@@ -32,6 +32,16 @@ function(xdemux_precompile target)
   endif()
 endfunction()
 
+# Of a test, gmock takes the most. For them alone: in CI the library and the tool are built for release as everybody
+# builds them, so that a file that forgets an include is found.
+option(XDEMUX_PRECOMPILE_TESTS "precompile what most tests include: a third faster from nothing" OFF)
+function(xdemux_precompile_tests target)
+  if(XDEMUX_PRECOMPILE OR XDEMUX_PRECOMPILE_TESTS)
+    target_precompile_headers(${target} PRIVATE <algorithm> <optional> <string> <vector> <fmt/format.h> <gmock/gmock.h>
+                                                         <gtest/gtest.h> ${ARGN})
+  endif()
+endfunction()
+
 find_program(CCACHE ccache)
 if(CCACHE AND NOT XDEMUX_PRECOMPILE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
