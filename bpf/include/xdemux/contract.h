@@ -684,7 +684,7 @@ XDEMUX_ASSERT_LAYOUT(struct rules, 12);
  * settings loads the program anew and swaps it in through the links.
  */
 struct settings {
-	__u32 contract; /* CONTRACT_VERSION; stays the first field for ever */
+	__u32 contract; /* CONTRACT_VERSION, or how far an upgrade came; the first field for ever */
 	struct rules rules;
 	struct rules fallback;	  /* in force again once confirm_by_ns has passed */
 	__u32 shared_counters;	  /* 1: port counters are one atomic array, not one per CPU */
