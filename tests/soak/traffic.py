@@ -140,7 +140,8 @@ class Churn(Worker):
         ("flow", "add", "udp", "[2001:db8::1]:53", "[2001:db8::2]:40000"),
         ("set", "--enforce", "--closed", "drop", "--force"),
         ("group", "set", "spread", "cpu:0,queue=4096=3", "--remove", "cpu:1,queue=4096"),
-        ("flow", "add", "udp", f"192.0.2.1:{PORT}", "192.0.2.2:40001", "--to", "cpu:1"),
+        # From a port that no client gets, whose own flow would be in the way.
+        ("flow", "add", "udp", f"192.0.2.1:{PORT}", "192.0.2.2:101", "--to", "cpu:1"),
         ("listener", "del", "tcp", "203.0.113.0/24:8000-8099"),
         ("listener", "replace", "udp", f"*:{PORT}", "--name", "echo"),
         ("flow", "flush"),
