@@ -167,7 +167,6 @@ Result<std::optional<FlowFacts>> FlowTable::find(const flow_key& key) const {
 // Counters that a flow brings along may be larger than an entry has room for.
 Status FlowTable::keep_carry(const flow_key& key, const FlowFacts& facts) const {
     const FlowFacts small = kept(facts);
-    if (!small.more) return {};
     const auto found = store(key.family).find(key);
     if (!found) return {};
     return state_->carries.put(carry_key(*found), {facts.packets - small.packets, facts.bytes - small.bytes});
@@ -186,6 +185,7 @@ Result<FlowTable::Claim> FlowTable::claim_by(const FlowStore::Writer& writes, co
     state_->flows_of(key).fetch_add(1);
     const auto inserted = writes.insert(name, stored);
     if (inserted == FlowStore::Inserted::done) {
+        if (!stored.more) return Claim::inserted;
         if (auto carried = keep_carry(key, facts); !carried) return fail(carried.error());
         return Claim::inserted;
     }

@@ -157,13 +157,15 @@ struct {
 
 const volatile __u32 line_count;
 
-// A line by the peer's address, mixed so that no two peers' lines are near each other; `after` is 0.
-static __always_inline const struct flow_line* line_of(const struct xdp_md* ctx, __u64 after, __u32* line) {
+// The peer's address, mixed so that no two peers' lines are near each other; `after` is 0.
+static __always_inline __u64 mix(const struct xdp_md* ctx, __u64 after) {
     const __u8* frame = (void*)(long)ctx->data;
-    __u64 mixed;
 
-    if ((void*)(frame + PLAIN_HEADERS) > (void*)(long)ctx->data_end) return NULL;
-    mixed = (*(const __u32*)(frame + 26) + after) * 0x9e3779b97f4a7c15ull;
+    if ((void*)(frame + PLAIN_HEADERS) > (void*)(long)ctx->data_end) return 0;
+    return (*(const __u32*)(frame + 26) + after) * 0x9e3779b97f4a7c15ull;
+}
+
+static __always_inline const struct flow_line* line_of(__u64 mixed, __u32* line) {
     *line = (mixed >> 32) * line_count >> 32;
     return bpf_map_lookup_elem(&flow_lines4, line);
 }
@@ -172,20 +174,22 @@ static __always_inline const struct flow_line* line_of(const struct xdp_md* ctx,
 SEC("xdp.frags")
 int one_line(struct xdp_md* ctx) {
     __u32 line;
-    const struct flow_line* at = line_of(ctx, 0, &line);
+    const struct flow_line* at = line_of(mix(ctx, 0), &line);
 
     return at && *(const volatile __u64*)at->tags[0] != ~0ull ? XDP_PASS : XDP_ABORTED;
 }
 
-// And an entry of that line, whose place depends on what was read, is added to, as a flow's counters are: the least
-// that a hit takes. Returns what was in the entry; `after` is 0.
+// And an entry of that line is added to, as a flow's counters are: the least that a hit takes. Its place depends on
+// what was read, and on the peer, so that as many entries are met as there are peers. Returns what was in the entry;
+// `after` is 0.
 static __always_inline __u64 add_to_entry(const struct xdp_md* ctx, __u64 after) {
+    __u64 mixed = mix(ctx, after);
     __u32 line, place;
-    const struct flow_line* at = line_of(ctx, after, &line);
+    const struct flow_line* at = line_of(mixed, &line);
     struct flow_ipv4* entry;
 
     if (!at) return ~0ull;
-    place = line * FLOW_LINE_PLACES + (*(const volatile __u64*)at->tags[0] & 31);
+    place = line * FLOW_LINE_PLACES + (__u32)(mixed + *(const volatile __u64*)at->tags[0]) % FLOW_LINE_PLACES;
     entry = bpf_map_lookup_elem(&flows4, &place);
     return entry ? __sync_fetch_and_add(&entry->traffic, 1ull << FLOW_PACKETS_SHIFT) : ~0ull;
 }
