@@ -9,7 +9,7 @@
 #include "maps.h"
 #include "packet.h"
 
-static __always_inline void add(struct traffic *t, __u32 bytes)
+static __always_inline void add(struct traffic *t, __u64 bytes)
 {
 	if (!t)
 		return;
@@ -18,7 +18,7 @@ static __always_inline void add(struct traffic *t, __u32 bytes)
 }
 
 /* The port counters' compact form is one array for all CPUs. */
-static __always_inline void add_port(struct traffic *t, __u32 bytes)
+static __always_inline void add_port(struct traffic *t, __u64 bytes)
 {
 	if (!settings.shared_counters) {
 		add(t, bytes);
@@ -63,11 +63,11 @@ static __always_inline void count(const struct packet *p, const struct outcome *
 
 	if (p->traced)
 		return;
-	count_reason(p, o);
 	if (o->listener) {
 		index = o->listener;
 		add(bpf_map_lookup_elem(&listener_counts, &index), p->frame_len);
 	}
+	count_reason(p, o);
 	if (o->steer)
 		count_target(p, o);
 	if (!o->counted)

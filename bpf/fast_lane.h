@@ -5,8 +5,10 @@
  * stages of the full lane in the same order; where a stage needs more than that, it declines, and
  * the full lane starts anew. Until it concludes it writes nothing.
  *
- * Headers of fixed length stand at constant offsets, so one test of the frame's length serves all
- * reads, and few facts live at a time: that, not the number of stages, is what makes it fast.
+ * What it costs is the number of its instructions. Headers of fixed length stand at constant
+ * offsets, so that one test of the frame's length serves all reads; a fact is read from the frame
+ * where it is wanted, since few packets want all of them and they do not fit into registers; and
+ * each outcome ends by itself, with constants.
  */
 #ifndef XDEMUX_FAST_LANE_H
 #define XDEMUX_FAST_LANE_H
@@ -21,28 +23,57 @@
 #include "steer.h"
 #include "trace.h"
 
-/* No XDP action. */
-#define DECLINED -1
+/* No XDP actions: the full lane decides; the next stage does. */
+#define DECLINED  -1
+#define UNDECIDED -2
 
-/* Inlined for each outcome, so that none carries the others' facts. */
-static __always_inline int conclude_at(const struct packet *p, enum reason reason,
-				       enum verdict verdict, __u32 listener, __u32 steer)
+/* Where the slot's answer has none of these, it is the whole answer. */
+#define HINTS_BESIDE_ANSWER (HINTS_NAMED | HINT_WILDCARD_BOUND | HINT_WILDCARD_GUARDED)
+
+/* What every packet has that is looked at here. */
+#define PLAIN_LEN (sizeof(struct ethernet) + sizeof(struct iphdr) + L4_FACTS_LEN)
+
+static __always_inline void read_addresses(const struct frame *f, struct packet *p)
+{
+	if (p->family == FAMILY_IPV6)
+		take_addresses_ipv6(p, frame_at(f, p->l3_offset, sizeof(struct ipv6hdr)));
+	else
+		take_addresses_ipv4(p, frame_at(f, p->l3_offset, sizeof(struct iphdr)));
+}
+
+/* With the 4-tuple whole. */
+static __always_inline void read_peer(const struct frame *f, struct packet *p)
+{
+	parse_peer(p, f);
+	read_addresses(f, p);
+}
+
+static __always_inline int conclude_as(const struct packet *p, enum reason reason,
+				       enum verdict verdict, enum verdict action, __u32 listener,
+				       __u32 steer)
 {
 	struct outcome o = {
 		.reason = reason,
 		.verdict = verdict,
-		.action = verdict != VERDICT_PASS && settings.rules.mode == MODE_ENFORCE
-				  ? verdict
-				  : VERDICT_PASS,
+		.action = action,
 		.listener = listener,
 		.steer = steer,
 		.counted = 1,
 	};
 
 	count(p, &o);
-	if (o.action == VERDICT_STEER)
+	if (action == VERDICT_STEER)
 		return XDP_REDIRECT;
-	return o.action == VERDICT_DROP ? XDP_DROP : XDP_PASS;
+	return action == VERDICT_DROP ? XDP_DROP : XDP_PASS;
+}
+
+/* `reason` and `verdict` are constants. */
+static __always_inline int conclude_at(const struct packet *p, enum reason reason,
+				       enum verdict verdict, __u32 listener, __u32 steer)
+{
+	if (verdict == VERDICT_PASS || settings.rules.mode != MODE_ENFORCE)
+		return conclude_as(p, reason, verdict, VERDICT_PASS, listener, steer);
+	return conclude_as(p, reason, verdict, verdict, listener, steer);
 }
 
 static __always_inline int conclude(const struct packet *p, enum reason reason,
@@ -51,10 +82,10 @@ static __always_inline int conclude(const struct packet *p, enum reason reason,
 	return conclude_at(p, reason, verdict, listener, 0);
 }
 
-/* An answer to a reject is made in the full lane, and an event told. */
-static __always_inline int is_plain(enum verdict verdict)
+/* An event is told in the full lane. */
+static __always_inline int may_drop(void)
 {
-	return verdict == VERDICT_PASS || (verdict == VERDICT_DROP && !watch.until_ns);
+	return !watch.until_ns;
 }
 
 /* IPv6's hash is made by a global function, since the stack has no room for what it takes. */
@@ -65,7 +96,7 @@ static __always_inline __u64 flow_hash_near(struct xdp_md *ctx, const struct pac
 	return flow_hash(p, FAMILY_IPV4);
 }
 
-/* As steer_near(). */
+/* As steer_near(), of a packet whose peer was read. */
 static __always_inline __u32 hand_over(struct xdp_md *ctx, const struct packet *p, __u32 listener,
 				       __u32 target)
 {
@@ -74,139 +105,192 @@ static __always_inline __u32 hand_over(struct xdp_md *ctx, const struct packet *
 	return steer_near(ctx, listener, target, flow_hash_near(ctx, p));
 }
 
-/* `rest` is the flow's, or NULL where flow_count() is to ask for it. */
-static __always_inline int conclude_flow(struct xdp_md *ctx, const struct packet *p, __u64 found,
-					 struct flow_rest *rest)
+/* `rest` is the flow's, or NULL where flow_count() is to ask for it. Its atomic addition waits for
+ * all that was read before and holds up all that is read after, so it is the last thing done. */
+static __always_inline int conclude_flow_at(const struct packet *p, __u64 found,
+					    struct flow_rest *rest, enum verdict verdict,
+					    __u32 steer)
 {
-	__u32 number = FLOW_ANSWER_USE(found) & FLOW_TARGET_MASK, steer = 0;
-	enum verdict verdict = number < TARGET_FIRST ? verdict_of(number) : VERDICT_STEER;
+	int action = conclude_at(p, REASON_FLOW, verdict, 0, steer);
 
-	if (verdict == VERDICT_STEER)
-		steer = hand_over(ctx, p, 0, number);
-	if (!steer && !is_plain(verdict))
-		return DECLINED;
 	if (rest)
 		flow_add(rest, FLOW_ANSWER_PLACE(found), p->family, FLOW_ANSWER_USE(found),
 			 p->frame_len, p->tcp_flags);
 	else
 		flow_count(found, p->family, p->frame_len, p->tcp_flags);
-	return conclude_at(p, REASON_FLOW, verdict, 0, steer);
+	return action;
 }
 
-static __always_inline int conclude_steered(struct xdp_md *ctx, const struct packet *p,
-					    __u32 listener)
+static __always_inline int conclude_flow(struct xdp_md *ctx, const struct packet *p, __u64 found,
+					 struct flow_rest *rest)
+{
+	__u32 target = FLOW_ANSWER_USE(found) & FLOW_TARGET_MASK, steer;
+
+	if (target == TARGET_PASS)
+		return conclude_flow_at(p, found, rest, VERDICT_PASS, 0);
+	if (target == TARGET_DROP && may_drop())
+		return conclude_flow_at(p, found, rest, VERDICT_DROP, 0);
+	if (target < TARGET_FIRST)
+		return DECLINED;
+	steer = hand_over(ctx, p, 0, target);
+	if (!steer)
+		return DECLINED;
+	return conclude_flow_at(p, found, rest, VERDICT_STEER, steer);
+}
+
+static __always_inline int ask_flow(struct xdp_md *ctx, const struct frame *f, struct packet *p)
+{
+	enum flow_answer answer;
+	struct flow_match match;
+	__u64 found;
+
+	read_peer(f, p);
+	answer = flow_find_near(p, flow_hash_near(ctx, p), p->family, &match);
+	if (answer == FLOW_ABSENT)
+		return UNDECIDED;
+	if (answer == FLOW_FOUND)
+		return conclude_flow(ctx, p, flow_answer_of(&match), match.rest);
+	found = flow_find_frame(ctx, p->l3_offset, flow_ports(p), p->proto | (__u32)p->family << 8);
+	return found ? conclude_flow(ctx, p, found, NULL) : UNDECIDED;
+}
+
+static __always_inline int conclude_steered(struct xdp_md *ctx, const struct frame *f,
+					    struct packet *p, __u32 listener)
 {
 	__u32 steer;
 
 	if (is_forwarded(ctx, p))
 		return DECLINED;
+	read_peer(f, p);
 	steer = hand_over(ctx, p, listener, 0);
 	if (!steer)
 		return DECLINED;
 	return conclude_at(p, REASON_LISTENER_WILDCARD, VERDICT_STEER, listener, steer);
 }
 
-static __always_inline int conclude_listener(struct xdp_md *ctx, const struct packet *p,
-					     __u32 target, __u32 listener)
-{
-	if (target == TARGET_PASS)
-		return conclude(p, REASON_LISTENER_WILDCARD, VERDICT_PASS, listener);
-	if (target == TARGET_STEER)
-		return conclude_steered(ctx, p, listener);
-	if (target != TARGET_DROP || !is_plain(VERDICT_DROP) || is_forwarded(ctx, p))
-		return DECLINED;
-	return conclude(p, REASON_LISTENER_WILDCARD, VERDICT_DROP, listener);
-}
-
 /* Nothing is declined once the guard has admitted the packet, for that may have used up some of the
  * source's rate. */
 static __always_inline int conclude_guarded(struct xdp_md *ctx, const struct packet *p,
-					    __u32 target, __u32 listener)
+					    const struct port_slot *slot)
 {
+	__u32 listener = slot->listener[p->family & 1];
 	enum reason refusal;
 
-	if (target != TARGET_PASS)
+	if (slot->target[p->family & 1] != TARGET_PASS)
 		return DECLINED;
 	refusal = ask_guard_about(ctx, p->l3_offset, p->family, listener);
 	if (!refusal)
 		return conclude(p, REASON_LISTENER_WILDCARD, VERDICT_PASS, listener);
-	if (!is_plain(VERDICT_DROP) || is_forwarded(ctx, p))
+	if (!may_drop() || is_forwarded(ctx, p))
 		return DECLINED;
 	return conclude(p, refusal, VERDICT_DROP, listener);
 }
 
-static __always_inline int conclude_closed(struct xdp_md *ctx, const struct packet *p)
+/* `verdict` is a constant. */
+static __always_inline int conclude_closed_as(struct xdp_md *ctx, const struct frame *f,
+					      struct packet *p, enum verdict verdict)
 {
-	const struct port_slot *all_ports = slot_find(p, 0);
-	enum verdict verdict = settings.rules.closed;
-
-	if (!all_ports || !slot_is_empty(p, all_ports) || !is_plain(verdict))
-		return DECLINED;
 	if (settings.rules.host && host_has_socket(ctx, p))
 		return conclude(p, REASON_HOST_SOCKET, VERDICT_PASS, 0);
-	if (verdict == VERDICT_DROP && is_forwarded(ctx, p))
+	if (verdict == VERDICT_DROP && (!may_drop() || is_forwarded(ctx, p)))
 		return DECLINED;
+	parse_peer(p, f);
 	record_closed(ctx, p);
 	return conclude(p, REASON_CLOSED, verdict, 0);
 }
 
-static __always_inline int fast_lane_ports(struct xdp_md *ctx, const struct packet *p)
+static __always_inline int conclude_closed(struct xdp_md *ctx, const struct frame *f,
+					   struct packet *p)
+{
+	const struct port_slot *all_ports = slot_find(p, 0);
+
+	if (!all_ports || !slot_is_empty(p, all_ports))
+		return DECLINED;
+	if (settings.rules.closed == VERDICT_DROP)
+		return conclude_closed_as(ctx, f, p, VERDICT_DROP);
+	if (settings.rules.closed == VERDICT_PASS)
+		return conclude_closed_as(ctx, f, p, VERDICT_PASS);
+	return DECLINED;
+}
+
+/* Of a local packet whose slot asks no more; what is most common first. */
+static __always_inline int conclude_slot(struct xdp_md *ctx, const struct frame *f,
+					 struct packet *p, const struct port_slot *slot)
+{
+	__u32 target = slot->target[p->family & 1], listener = slot->listener[p->family & 1];
+
+	if (__builtin_expect(target == TARGET_PASS, 1)) {
+		__builtin_assume(listener != 0);
+		return conclude(p, REASON_LISTENER_WILDCARD, VERDICT_PASS, listener);
+	}
+	if (target == TARGET_NONE)
+		return conclude_closed(ctx, f, p);
+	if (target == TARGET_STEER)
+		return conclude_steered(ctx, f, p, listener);
+	if (target != TARGET_DROP || !may_drop() || is_forwarded(ctx, p))
+		return DECLINED;
+	return conclude(p, REASON_LISTENER_WILDCARD, VERDICT_DROP, listener);
+}
+
+static __always_inline int fast_lane_ports(struct xdp_md *ctx, const struct frame *f,
+					   struct packet *p)
 {
 	const struct port_slot *slot = slot_find(p, p->dst_port);
-	enum flow_answer answer = FLOW_ABSENT;
-	struct flow_match match;
-	__u64 found;
+	int action;
 
 	if (!slot)
 		return DECLINED;
-	if (slot->flows)
-		answer = flow_find_near(p, flow_hash_near(ctx, p), p->family, &match);
-	if (answer == FLOW_FOUND)
-		return conclude_flow(ctx, p, flow_answer_of(&match), match.rest);
-	if (answer == FLOW_UNSURE) {
-		found = flow_find_frame(ctx, p->l3_offset, flow_ports(p),
-					p->proto | (__u32)p->family << 8);
-		if (found)
-			return conclude_flow(ctx, p, found, NULL);
+	if (slot->flows) {
+		action = ask_flow(ctx, f, p);
+		if (action != UNDECIDED)
+			return action;
 		slot = slot_find(p, p->dst_port); /* not kept on the stack meanwhile */
 		if (!slot)
 			return DECLINED;
 	}
-	if (slot_asks_more(p, slot) || blocking.until_ns || !is_hot_local(p))
+	read_addresses(f, p);
+	if (blocking.until_ns || !is_hot_local(p))
 		return DECLINED;
-	if (slot->hints[p->family & 1] & HINT_WILDCARD_GUARDED)
-		return conclude_guarded(ctx, p, slot->target[p->family & 1],
-					slot->listener[p->family & 1]);
-	if (slot->target[p->family & 1])
-		return conclude_listener(ctx, p, slot->target[p->family & 1],
-					 slot->listener[p->family & 1]);
-	return conclude_closed(ctx, p);
+	if (!(slot->hints[p->family & 1] & HINTS_BESIDE_ANSWER))
+		return conclude_slot(ctx, f, p, slot);
+	return slot_asks_more(p, slot) ? DECLINED : conclude_guarded(ctx, p, slot);
+}
+
+/* Sets the protocol and where the packet ends; false where its header is not a plain one. */
+static __always_inline int read_ip(const struct frame *f, struct packet *p)
+{
+	const struct ipv6hdr *ipv6;
+	const struct iphdr *ipv4;
+
+	if (p->family == FAMILY_IPV6) {
+		ipv6 = frame_at(f, p->l3_offset, sizeof(*ipv6));
+		p->protocol = ipv6->nexthdr;
+		p->l3_end = p->l4_offset + bpf_ntohs(ipv6->payload_len);
+		return *(const __u8 *)ipv6 >> 4 == 6;
+	}
+	ipv4 = frame_at(f, p->l3_offset, sizeof(*ipv4));
+	p->protocol = ipv4->protocol;
+	p->l3_end = p->l3_offset + bpf_ntohs(ipv4->tot_len);
+	return is_plain_ipv4(ipv4);
 }
 
 /* `l3_offset` and `family` are constants. */
 static __always_inline int fast_lane_ip(struct xdp_md *ctx, struct frame *f, __u32 l3_offset,
 					__u8 family)
 {
-	__u32 l4_offset =
-		l3_offset + (family == FAMILY_IPV6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
 	struct packet p = {
 		.l3_offset = l3_offset,
+		.l4_offset = l3_offset + (family == FAMILY_IPV6 ? sizeof(struct ipv6hdr)
+								: sizeof(struct iphdr)),
 		.family = family,
 	};
 
-	if (!frame_reaches(f, l4_offset + L4_FACTS_LEN) ||
-	    (family == FAMILY_IPV6 ? parse_ipv6(ctx, f, &p) : parse_ipv4(ctx, f, &p)))
+	if (p.l4_offset + L4_FACTS_LEN > PLAIN_LEN && !frame_reaches(f, p.l4_offset + L4_FACTS_LEN))
 		return DECLINED;
-	if (p.fragment)
+	if (!read_ip(f, &p) || !has_ports(p.protocol) || parse_ports(&p, f) || !p.dst_port ||
+	    !measure(ctx, f, &p))
 		return DECLINED;
-	if (p.l4_offset != l4_offset || !has_ports(p.protocol))
-		return DECLINED;
-	p.l4_offset = l4_offset;
-	if (parse_ports(&p, f))
-		return DECLINED;
-	if (!p.dst_port)
-		return DECLINED;
-	return fast_lane_ports(ctx, &p);
+	return fast_lane_ports(ctx, f, &p);
 }
 
 static __always_inline int fast_lane_network(struct xdp_md *ctx, struct frame *f, __u32 l3_offset,
@@ -216,7 +300,7 @@ static __always_inline int fast_lane_network(struct xdp_md *ctx, struct frame *f
 		return fast_lane_ip(ctx, f, l3_offset, FAMILY_IPV4);
 	if (ethertype == bpf_htons(ETH_P_IPV6))
 		return fast_lane_ip(ctx, f, l3_offset, FAMILY_IPV6);
-	return DECLINED;
+	return UNDECIDED;
 }
 
 static __always_inline int fast_lane(struct xdp_md *ctx)
@@ -224,13 +308,18 @@ static __always_inline int fast_lane(struct xdp_md *ctx)
 	struct frame f = frame_of(ctx);
 	const struct ethernet *eth = f.data;
 	const struct vlan_tag *tag = f.data + sizeof(*eth);
+	int action;
 
-	if (settings.confirm_by_ns || has_metadata(ctx) ||
-	    !frame_reaches(&f, sizeof(*eth) + sizeof(*tag)) || eth->dst[0] & 1)
+	if (settings.confirm_by_ns || has_metadata(ctx) || !frame_reaches(&f, PLAIN_LEN) ||
+	    eth->dst[0] & 1)
 		return DECLINED;
+	action = fast_lane_network(ctx, &f, sizeof(*eth), eth->ethertype);
+	if (action != UNDECIDED)
+		return action;
 	if (!is_vlan(eth->ethertype))
-		return fast_lane_network(ctx, &f, sizeof(*eth), eth->ethertype);
-	return fast_lane_network(ctx, &f, sizeof(*eth) + sizeof(*tag), tag->ethertype);
+		return DECLINED;
+	action = fast_lane_network(ctx, &f, sizeof(*eth) + sizeof(*tag), tag->ethertype);
+	return action == UNDECIDED ? DECLINED : action;
 }
 
 #endif

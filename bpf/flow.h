@@ -78,18 +78,31 @@ __noinline int flow_move_on(__u32 place, __u32 family, __u32 life, __u32 tcp_fla
 	return 0;
 }
 
+/* The coarse clock as last_seen has it. */
+static __always_inline __u32 flow_now(void)
+{
+	__u64 jiffies = bpf_jiffies64();
+
+	if (flow_clock.jiffies != jiffies) {
+		flow_clock.now = bpf_ktime_get_coarse_ns() >> FLOW_SEEN_SHIFT;
+		flow_clock.jiffies = jiffies;
+	}
+	return flow_clock.now;
+}
+
 /*
  * One atomic addition, to a line that the look-up has just read and that in practice one CPU uses,
  * the flow's packets being its own; no other CPU waits for it. The clock is written when it moved.
  */
 static __always_inline void flow_add(struct flow_rest *rest, __u32 place, __u32 family, __u32 use,
-				     __u32 bytes, __u32 tcp_flags)
+				     __u64 bytes, __u32 tcp_flags)
 {
 	__u64 more = 1ull << FLOW_PACKETS_SHIFT | bytes;
-	__u32 now = bpf_ktime_get_coarse_ns() >> FLOW_SEEN_SHIFT;
+	__u32 now = flow_now();
 
-	if ((__sync_fetch_and_add(&rest->traffic, more) + more) & FLOW_TRAFFIC_FULL)
+	if (rest->traffic & FLOW_TRAFFIC_FULL)
 		flow_carry(place, family);
+	__sync_fetch_and_add(&rest->traffic, more);
 	if (rest->last_seen != now)
 		rest->last_seen = now;
 	if (use >> FLOW_STATE_SHIFT >= FLOW_LEASED)

@@ -43,10 +43,11 @@ static __always_inline int swap_half(__u32 *half, __u32 from, __u32 to)
 /* A fetching atomic operation orders all memory (LKMM); one that does not fetch orders none. */
 static __always_inline void flow_fence(void)
 {
-	__u64 word = 0;
+	__u64 word;
 
 	if (settings.ordered_loads)
 		return;
+	word = 0;
 	word = __sync_fetch_and_add(&word, 1);
 	asm volatile("" : : "r"(word));
 }

@@ -60,8 +60,7 @@ static __always_inline __u64 flow_identity(const struct packet *p)
 {
 	return flow_ports(p) | (__u64)p->proto << (48 + FLOW_PROTO_SHIFT);
 }
-#define FLOW_IDENTITY_MASK (0xffffffffull | 1ull << (48 + FLOW_PROTO_SHIFT))
-#define FLOW_USE_MASK	   (0xffffull << 32)
+#define FLOW_USE_MASK (0xffffull << 32)
 
 /* The compiler may presume nothing of the value from before. */
 #define FLOW_OPAQUE(pointer) asm volatile("" : "+r"(pointer))
@@ -116,7 +115,8 @@ static __always_inline int flow_is(const struct flow_rest *rest, const struct pa
 				   __u8 family, __u64 *identity)
 {
 	const __u64 *words = (const __u64 *)rest;
-	__u64 before = read_once(words), differs = (before ^ flow_identity(p)) & FLOW_IDENTITY_MASK;
+	__u64 before = read_once(words), differs = ((__u32)before ^ flow_ports(p)) |
+						   (before >> (48 + FLOW_PROTO_SHIFT) ^ p->proto);
 
 	flow_fence();
 	if (family == FAMILY_IPV6)

@@ -63,7 +63,7 @@ static __always_inline void *frame_at(const struct frame *f, __u32 offset, __u32
 	return at;
 }
 
-static __always_inline __u32 frame_linear_len(const struct frame *f)
+static __always_inline __u64 frame_linear_len(const struct frame *f)
 {
 	__u64 len = f->end - f->data;
 

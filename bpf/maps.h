@@ -93,6 +93,14 @@ struct {
 	__type(value, struct flow_carry);
 } flow_carries SEC(".maps");
 
+/* The data path alone: what the clock of the flows' last_seen says. It moves with the jiffies, so
+ * the kernel is asked once a jiffy, by whoever finds the answer old. No table of the instance: each
+ * loaded program has its own. */
+volatile struct {
+	__u64 jiffies;
+	__u64 now; /* written before `jiffies` */
+} flow_clock SEC(".data.flow_clock");
+
 /* User space alone: the processes that write to the flow table. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -24,7 +24,7 @@ struct packet {
 	__u64 dst6[2];
 	__be32 src4;
 	__be32 dst4;
-	__u32 frame_len; /* bytes, fragments of a multi-buffer frame included */
+	__u64 frame_len; /* bytes, fragments of a multi-buffer frame included */
 	__u32 l3_offset;
 	__u32 l4_offset;
 	__u32 l3_end; /* where the IP packet ends; Ethernet padding may follow */
@@ -42,7 +42,7 @@ struct packet {
 			      quotes, turned round */
 	__u8 kernel_drops; /* 1: malformed so that the kernel drops it, whoever it is for */
 	__u8 kernel_drops_local; /* 1: ... once it is for this host */
-	__u8 zero[6];
+	__u8 zero[2];
 };
 
 /* What the later stages make of it. */

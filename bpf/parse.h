@@ -56,8 +56,13 @@ static __always_inline enum reason parse_transport(struct xdp_md *ctx, struct pa
 
 	if (p->fragment == FRAGMENT_LATER)
 		return REASON_FRAGMENT;
-	if (has_ports(p->protocol))
-		return parse_ports(p, &f);
+	if (has_ports(p->protocol)) {
+		enum reason reason = parse_ports(p, &f);
+
+		if (!reason)
+			parse_peer(p, &f);
+		return reason;
+	}
 	if (p->protocol == (p->family == FAMILY_IPV6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
 		return REASON_ICMP_OTHER;
 	return REASON_OTHER_PROTOCOL;

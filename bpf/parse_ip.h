@@ -32,14 +32,13 @@
  */
 #define LINEAR_LEN_SURE 1024
 
-/* Sets frame_len and l3_end; false when the IP packet is longer than what arrived. */
-static __always_inline int measure(struct xdp_md *ctx, const struct frame *f, struct packet *p,
-				   __u32 ip_len)
+/* Sets frame_len; false when the IP packet, which ends at l3_end, is longer than what arrived. */
+static __always_inline int measure(struct xdp_md *ctx, const struct frame *f, struct packet *p)
 {
-	p->l3_end = p->l3_offset + ip_len;
 	p->frame_len = frame_linear_len(f);
-	if (p->l3_end > p->frame_len || p->frame_len >= LINEAR_LEN_SURE)
-		p->frame_len = bpf_xdp_get_buff_len(ctx);
+	if (__builtin_expect(p->l3_end <= p->frame_len && p->frame_len < LINEAR_LEN_SURE, 1))
+		return 1;
+	p->frame_len = bpf_xdp_get_buff_len(ctx);
 	return p->l3_end <= p->frame_len;
 }
 
@@ -54,6 +53,35 @@ static __always_inline enum reason bad_ip(struct xdp_md *ctx, struct packet *p, 
 	return reason;
 }
 
+/* In two loads: the target may read unaligned words, or the verifier would have refused the
+ * four-byte ones too. */
+static __always_inline void copy_halves(__u64 to[2], const void *addr)
+{
+	const __u64 *from = addr;
+
+	to[0] = from[0];
+	to[1] = from[1];
+}
+
+static __always_inline void take_addresses_ipv4(struct packet *p, const struct iphdr *ip)
+{
+	p->src4 = ip->saddr;
+	p->dst4 = ip->daddr;
+}
+
+static __always_inline void take_addresses_ipv6(struct packet *p, const struct ipv6hdr *ip)
+{
+	copy_halves(p->src6, &ip->saddr);
+	copy_halves(p->dst6, &ip->daddr);
+}
+
+/* Without options, of a whole packet: what follows begins where it does in nearly every packet. */
+static __always_inline int is_plain_ipv4(const struct iphdr *ip)
+{
+	return *(const __u8 *)ip == 0x45 &&
+	       !(ip->frag_off & bpf_htons(IPV4_OFFSET_MASK | IPV4_MORE_FRAGMENTS));
+}
+
 static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, const struct frame *f,
 					      struct packet *p)
 {
@@ -66,10 +94,10 @@ static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, const struct f
 	total_len = bpf_ntohs(ip->tot_len);
 	if (*(const __u8 *)ip >> 4 != 4 || header_len < sizeof(*ip) || total_len < header_len)
 		return bad_ip(ctx, p, REASON_BAD_IPV4);
-	if (!measure(ctx, f, p, total_len))
+	p->l3_end = p->l3_offset + total_len;
+	if (!measure(ctx, f, p))
 		return bad_ip(ctx, p, REASON_BAD_IPV4);
-	p->src4 = ip->saddr;
-	p->dst4 = ip->daddr;
+	take_addresses_ipv4(p, ip);
 	p->protocol = ip->protocol;
 	p->l4_offset = p->l3_offset + header_len;
 	offset = bpf_ntohs(ip->frag_off);
@@ -78,16 +106,6 @@ static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, const struct f
 		p->fragment = offset & IPV4_OFFSET_MASK ? FRAGMENT_LATER : FRAGMENT_FIRST;
 	}
 	return REASON_UNDECIDED;
-}
-
-/* In two loads: the target may read unaligned words, or the verifier would have refused the
- * four-byte ones too. */
-static __always_inline void copy_halves(__u64 to[2], const void *addr)
-{
-	const __u64 *from = addr;
-
-	to[0] = from[0];
-	to[1] = from[1];
 }
 
 /* Bytes of an extension header by its Hdr Ext Len. */
@@ -198,13 +216,13 @@ static __always_inline enum reason parse_ipv6(struct xdp_md *ctx, const struct f
 
 	if (!ip || *(const __u8 *)ip >> 4 != 6)
 		return bad_ip(ctx, p, REASON_BAD_IPV6);
-	if (!measure(ctx, f, p, sizeof(*ip) + bpf_ntohs(ip->payload_len)))
+	p->l3_end = p->l3_offset + sizeof(*ip) + bpf_ntohs(ip->payload_len);
+	if (!measure(ctx, f, p))
 		return bad_ip(ctx, p, REASON_BAD_IPV6);
 	/* A jumbogram (RFC 2675): its length is elsewhere, Linux may deliver it. */
 	if (!ip->payload_len && ip->nexthdr == IPPROTO_HOPOPTS)
 		return REASON_BAD_IPV6;
-	copy_halves(p->src6, &ip->saddr);
-	copy_halves(p->dst6, &ip->daddr);
+	take_addresses_ipv6(p, ip);
 	p->l4_offset = p->l3_offset + sizeof(*ip);
 	p->protocol = ip->nexthdr;
 	return REASON_UNDECIDED;

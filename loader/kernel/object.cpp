@@ -224,10 +224,14 @@ Result<LoadedObject> LoadedObject::load(const ObjectOptions& options) {
     auto socket_lookup = loaded_program(object->get(), socket_lookup_name, options.socket_lookup);
     if (!socket_lookup) return fail(socket_lookup.error());
     loaded.socket_lookup_ = std::move(*socket_lookup);
+    const auto names = table_names();
     for (bpf_map* map = nullptr; (map = ::bpf_object__next_map(object->get(), map)) != nullptr;) {
+        const bool is_settings = table_name(map) == settings_name;
+        // A variable of the program's own is no table of the instance, and lives as long as the program.
+        if (!is_settings && std::ranges::find(names, table_name(map)) == names.end()) continue;
         auto fd = duplicate(::bpf_map__fd(map));
         if (!fd) return fail(fd.error());
-        if (table_name(map) == settings_name) {
+        if (is_settings) {
             loaded.settings_ = std::move(*fd);
         } else {
             loaded.tables_.emplace_back(table_name(map), std::move(*fd));
