@@ -10,8 +10,8 @@
 #include <xdemux/ops/attach.h>
 #include <xdemux/ops/locals.h>
 
-#include "commands/command_line.h"
 #include "commands/options.h"
+#include "commands/session.h"
 
 namespace xdemux {
 namespace {
@@ -95,26 +95,26 @@ Status run_detach(const DetachArguments& arguments, Session& session) {
 
 }  // namespace
 
-void add_attach_commands(CLI::App& root, Commands& commands) {
+void add_attach_commands(Command root, Commands& commands) {
     auto attach_arguments = std::make_shared<AttachArguments>();
-    CLI::App* attach_command = root.add_subcommand("attach", "put the program on interfaces; begins the instance");
-    attach_command->add_option("DEV", attach_arguments->devices, "interfaces")->required();
-    attach_command->add_option("--mode", attach_arguments->mode, "auto, native or generic")->type_name("MODE");
+    Command attach_command = root.add_command("attach", "put the program on interfaces; begins the instance");
+    attach_command.add_option("DEV", attach_arguments->devices, "interfaces").required();
+    attach_command.add_option("--mode", attach_arguments->mode, "auto, native or generic").type_name("MODE");
     add_settings_options(attach_command, attach_arguments->settings);
-    attach_command->add_option("--flows", attach_arguments->flows, "how many flows a new instance has room for")
-        ->type_name("N");
+    attach_command.add_option("--flows", attach_arguments->flows, "how many flows a new instance has room for")
+        .type_name("N");
     attach_command
-        ->add_option("--listeners", attach_arguments->listeners, "how many listeners a new instance has room for")
-        ->type_name("N");
+        .add_option("--listeners", attach_arguments->listeners, "how many listeners a new instance has room for")
+        .type_name("N");
     add_dry_run(attach_command, attach_arguments->dry_run);
     add_force(attach_command, attach_arguments->force);
     commands.add(attach_command,
                  [attach_arguments](Session& session) { return run_attach(*attach_arguments, session); });
 
     auto detach_arguments = std::make_shared<DetachArguments>();
-    CLI::App* detach_command = root.add_subcommand("detach", "take the program off interfaces; the instance stays");
-    CLI::Option* devices = detach_command->add_option("DEV", detach_arguments->devices, "interfaces");
-    detach_command->add_flag("--all", detach_arguments->all, "every interface of the instance")->excludes(devices);
+    Command detach_command = root.add_command("detach", "take the program off interfaces; the instance stays");
+    Option devices = detach_command.add_option("DEV", detach_arguments->devices, "interfaces");
+    detach_command.add_flag("--all", detach_arguments->all, "every interface of the instance").excludes(devices);
     add_dry_run(detach_command, detach_arguments->dry_run);
     commands.add(detach_command,
                  [detach_arguments](Session& session) { return run_detach(*detach_arguments, session); });

@@ -2,12 +2,10 @@
 // `attach`, `detach`: interfaces on and off an instance.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_attach_commands(CLI::App& root, Commands& commands);
+void add_attach_commands(Command root, Commands& commands);
 
 }  // namespace xdemux

@@ -9,8 +9,8 @@
 #include <xdemux/ops/counters.h>
 #include <xdemux/ops/snapshot.h>
 
-#include "commands/command_line.h"
 #include "commands/options.h"
+#include "commands/session.h"
 #include "commands/watch.h"
 #include "render/counters.h"
 
@@ -88,20 +88,19 @@ Status run_reset(bool dry_run, Session& session) {
 
 }  // namespace
 
-void add_counter_commands(CLI::App& root, Commands& commands) {
-    CLI::App* object = root.add_subcommand("counter", "packets and bytes by port");
-    object->require_subcommand(0, 1);
+void add_counter_commands(Command root, Commands& commands) {
+    Command object = root.add_object("counter", "packets and bytes by port");
     auto arguments = std::make_shared<CounterArguments>();
-    CLI::App* list = object->add_subcommand("list", "the ports that are not at zero");
-    list->add_option("--port", arguments->ports, "a port, a service or a range")->type_name("P[-P]");
-    list->add_option("--proto", arguments->proto, "tcp or udp")->type_name("PROTO");
-    list->add_option("--top", arguments->top, "the so many with the most packets, these first")->type_name("N");
-    list->add_flag("--all", arguments->all, "ports at zero too that have a service name");
-    list->add_flag("--watch", arguments->watch, "again each second, until interrupted");
+    Command list = object.add_command("list", "the ports that are not at zero");
+    list.add_option("--port", arguments->ports, "a port, a service or a range").type_name("P[-P]");
+    list.add_option("--proto", arguments->proto, "tcp or udp").type_name("PROTO");
+    list.add_option("--top", arguments->top, "the so many with the most packets, these first").type_name("N");
+    list.add_flag("--all", arguments->all, "ports at zero too that have a service name");
+    list.add_flag("--watch", arguments->watch, "again each second, until interrupted");
     commands.add(list, [arguments](Session& session) { return run_list(*arguments, session); });
 
     auto dry_run = std::make_shared<bool>(false);
-    CLI::App* reset = object->add_subcommand("reset", "set ports, reasons and listeners back to zero");
+    Command reset = object.add_command("reset", "set ports, reasons and listeners back to zero");
     add_dry_run(reset, *dry_run);
     commands.add(reset, [dry_run](Session& session) { return run_reset(*dry_run, session); });
 }

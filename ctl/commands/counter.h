@@ -2,12 +2,10 @@
 // `counter list|reset`: packets and bytes by port.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_counter_commands(CLI::App& root, Commands& commands);
+void add_counter_commands(Command root, Commands& commands);
 
 }  // namespace xdemux

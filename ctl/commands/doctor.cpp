@@ -11,7 +11,7 @@
 #include <xdemux/ops/connect_findings.h>
 #include <xdemux/ops/doctor.h>
 
-#include "commands/command_line.h"
+#include "commands/session.h"
 #include "render/findings.h"
 
 namespace xdemux {
@@ -51,16 +51,16 @@ Status run_doctor(const DoctorArguments& arguments, Session& session) {
 
 }  // namespace
 
-void add_doctor_command(CLI::App& root, Commands& commands) {
+void add_doctor_command(Command root, Commands& commands) {
     auto arguments = std::make_shared<DoctorArguments>();
-    CLI::App* command =
-        root.add_subcommand("doctor", "what this kernel, driver and host allow, each finding with its remedy");
-    CLI::Option* device = command->add_option(
-        "DEV", arguments->device, "an interface; those that are attached, or have an address, unless given");
-    command->add_option("--connect", arguments->connect, "instead: why a connection fails for want of a port")
-        ->type_name("PROTO LOCAL_ADDR REMOTE")
-        ->expected(3)
-        ->excludes(device);
+    Command command =
+        root.add_command("doctor", "what this kernel, driver and host allow, each finding with its remedy");
+    Option device = command.add_option("DEV", arguments->device,
+                                       "an interface; those that are attached, or have an address, unless given");
+    command.add_option("--connect", arguments->connect, "instead: why a connection fails for want of a port")
+        .type_name("PROTO LOCAL_ADDR REMOTE")
+        .values(3)
+        .excludes(device);
     commands.add(command, [arguments](Session& session) { return run_doctor(*arguments, session); });
 }
 

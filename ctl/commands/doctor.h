@@ -2,12 +2,10 @@
 // `doctor`: what this kernel, driver and host allow.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_doctor_command(CLI::App& root, Commands& commands);
+void add_doctor_command(Command root, Commands& commands);
 
 }  // namespace xdemux

@@ -9,9 +9,9 @@
 #include <xdemux/ops/ephemeral.h>
 #include <xdemux/policy/ephemeral_simulation.h>
 
-#include "commands/command_line.h"
 #include "commands/lease.h"
 #include "commands/options.h"
+#include "commands/session.h"
 #include "render/ephemeral.h"
 #include "render/ephemeral_simulation.h"
 
@@ -136,34 +136,32 @@ Status run_simulate(const SimulateArguments& arguments, Session& session) {
     return draw(arguments.plot, plot_of(request, *result));
 }
 
-void add_show(CLI::App* object, Commands& commands) {
-    CLI::App* show = object->add_subcommand("show", "the range, its use, and how far it goes");
+void add_show(Command object, Commands& commands) {
+    Command show = object.add_command("show", "the range, its use, and how far it goes");
     commands.add(show, run_show);
 }
 
-void add_set(CLI::App* object, Commands& commands) {
+void add_set(Command object, Commands& commands) {
     auto arguments = std::make_shared<SetArguments>();
-    CLI::App* set = object->add_subcommand("set", "change the kernel's range and reserved ports, until the next boot");
-    set->add_option("RANGE", arguments->range, "iana, linux, linux-old, windows, macos, freebsd, or LO-HI")->required();
-    set->add_option("--reserve", arguments->reserve,
-                    "ports that the kernel gives to no one by itself, beside those now")
-        ->type_name("P,P-P");
-    set->add_option("--unreserve", arguments->unreserve, "ports that are reserved no longer")->type_name("P,P-P");
-    set->add_option("--confirm", arguments->confirm,
-                    "go back by itself after so many seconds, 1 to 86400, unless xdemux confirm is run")
-        ->type_name("SECONDS");
-    set->add_flag("--force", arguments->force, "even where ports of listeners are in the range");
+    Command set = object.add_command("set", "change the kernel's range and reserved ports, until the next boot");
+    set.add_option("RANGE", arguments->range, "iana, linux, linux-old, windows, macos, freebsd, or LO-HI").required();
+    set.add_option("--reserve", arguments->reserve, "ports that the kernel gives to no one by itself, beside those now")
+        .type_name("P,P-P");
+    set.add_option("--unreserve", arguments->unreserve, "ports that are reserved no longer").type_name("P,P-P");
+    set.add_option("--confirm", arguments->confirm,
+                   "go back by itself after so many seconds, 1 to 86400, unless xdemux confirm is run")
+        .type_name("SECONDS");
+    set.add_flag("--force", arguments->force, "even where ports of listeners are in the range");
     add_dry_run(set, arguments->dry_run);
     commands.add(set, [arguments](Session& session) { return run_set(*arguments, session); });
 }
 
-void add_simulate(CLI::App* object, Commands& commands) {
+void add_simulate(Command object, Commands& commands) {
     auto arguments = std::make_shared<SimulateArguments>();
     SimulationRequest& request = arguments->request;
-    CLI::App* simulate =
-        object->add_subcommand("simulate", "when ports run out under a load, and who could guess them");
+    Command simulate = object.add_command("simulate", "when ports run out under a load, and who could guess them");
     const auto number = [&](const char* name, auto& value, const char* what) {
-        simulate->add_option(name, value, what)->capture_default_str()->type_name("N");
+        simulate.add_option(name, value, what).show_default().type_name("N");
     };
     number("--rate", request.rate, "connections per second, to all destinations together");
     number("--hold", request.held, "seconds that a connection lasts, on average");
@@ -171,20 +169,19 @@ void add_simulate(CLI::App* object, Commands& commands) {
     number("--destinations", request.destinations, "how many there are");
     number("--duration", request.duration, "seconds to simulate");
     number("--seed", request.seed, "the same seed gives the same answer");
-    simulate->add_option("--algorithm", arguments->algorithm, "as RFC 6056 calls it, or permutation")
-        ->capture_default_str()
-        ->type_name("NAME");
-    simulate->add_option("--range", arguments->range, "a preset or LO-HI; the host's unless given")->type_name("RANGE");
-    simulate->add_option("--reserve", arguments->reserve, "ports that are given to no one")->type_name("P,P-P");
-    simulate->add_option("--plot", arguments->plot, "draw the ports over time into a .png or .svg")->type_name("FILE");
+    simulate.add_option("--algorithm", arguments->algorithm, "as RFC 6056 calls it, or permutation")
+        .show_default()
+        .type_name("NAME");
+    simulate.add_option("--range", arguments->range, "a preset or LO-HI; the host's unless given").type_name("RANGE");
+    simulate.add_option("--reserve", arguments->reserve, "ports that are given to no one").type_name("P,P-P");
+    simulate.add_option("--plot", arguments->plot, "draw the ports over time into a .png or .svg").type_name("FILE");
     commands.add(simulate, [arguments](Session& session) { return run_simulate(*arguments, session); });
 }
 
 }  // namespace
 
-void add_ephemeral_commands(CLI::App& root, Commands& commands) {
-    CLI::App* object = root.add_subcommand("ephemeral", "the ports that outgoing connections get");
-    object->require_subcommand(0, 1);
+void add_ephemeral_commands(Command root, Commands& commands) {
+    Command object = root.add_object("ephemeral", "the ports that outgoing connections get");
     add_show(object, commands);
     add_set(object, commands);
     add_lease_commands(object, commands);

@@ -2,12 +2,10 @@
 // `ephemeral show|set|simulate`: the ports that outgoing connections get.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_ephemeral_commands(CLI::App& root, Commands& commands);
+void add_ephemeral_commands(Command root, Commands& commands);
 
 }  // namespace xdemux

@@ -11,8 +11,8 @@
 #include <xdemux/ops/explain.h>
 #include <xdemux/ops/packet.h>
 
-#include "commands/command_line.h"
 #include "commands/options.h"
+#include "commands/session.h"
 #include "render/capture.h"
 #include "render/explanation.h"
 
@@ -127,28 +127,28 @@ Status run_explain(const ExplainArguments& arguments, Session& session) {
 
 }  // namespace
 
-void add_explain_command(CLI::App& root, Commands& commands) {
+void add_explain_command(Command root, Commands& commands) {
     auto arguments = std::make_shared<ExplainArguments>();
-    CLI::App* explain = root.add_subcommand("explain", "what becomes of a packet, and by which look-ups");
-    const std::vector<CLI::Option*> of_one = {
-        explain->add_option("PROTO", arguments->proto, "tcp or udp"),
-        explain->add_option("SRC", arguments->source, "ADDR:PORT that sends it"),
-        explain->add_option("DST", arguments->destination, "ADDR:PORT that it is for"),
-        explain->add_option("--flags", arguments->flags, "TCP flags, as in syn,ack; syn unless given")
-            ->type_name("FLAGS"),
-        explain->add_option("--fragment", arguments->fragment, "a fragment instead of a whole packet: first or later")
-            ->type_name("WHICH"),
+    Command explain = root.add_command("explain", "what becomes of a packet, and by which look-ups");
+    const std::vector<Option> of_one = {
+        explain.add_option("PROTO", arguments->proto, "tcp or udp"),
+        explain.add_option("SRC", arguments->source, "ADDR:PORT that sends it"),
+        explain.add_option("DST", arguments->destination, "ADDR:PORT that it is for"),
+        explain.add_option("--flags", arguments->flags, "TCP flags, as in syn,ack; syn unless given")
+            .type_name("FLAGS"),
+        explain.add_option("--fragment", arguments->fragment, "a fragment instead of a whole packet: first or later")
+            .type_name("WHICH"),
     };
-    explain->add_option("--dev", arguments->device, "where it comes in; the first that is attached unless given")
-        ->type_name("DEV");
-    explain->add_option("--queue", arguments->queue, "the receive queue there, for AF_XDP sockets; 0 unless given")
-        ->type_name("N");
-    CLI::Option* capture =
-        explain->add_option("--pcap", arguments->capture,
-                            "every packet of a capture, pcap or pcapng, in place of one; \"-\" is standard input");
-    capture->type_name("FILE");
-    for (CLI::Option* option : of_one)
-        capture->excludes(option);
+    explain.add_option("--dev", arguments->device, "where it comes in; the first that is attached unless given")
+        .type_name("DEV");
+    explain.add_option("--queue", arguments->queue, "the receive queue there, for AF_XDP sockets; 0 unless given")
+        .type_name("N");
+    Option capture =
+        explain.add_option("--pcap", arguments->capture,
+                           "every packet of a capture, pcap or pcapng, in place of one; \"-\" is standard input");
+    capture.type_name("FILE");
+    for (Option option : of_one)
+        capture.excludes(option);
     commands.add(explain, [arguments](Session& session) { return run_explain(*arguments, session); });
 }
 

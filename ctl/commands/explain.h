@@ -2,12 +2,10 @@
 // `explain`: what becomes of a packet, and why.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_explain_command(CLI::App& root, Commands& commands);
+void add_explain_command(Command root, Commands& commands);
 
 }  // namespace xdemux

@@ -13,8 +13,8 @@
 #include <xdemux/ops/snapshot.h>
 #include <xdemux/policy/batch.h>
 
-#include "commands/command_line.h"
 #include "commands/options.h"
+#include "commands/session.h"
 #include "render/flows.h"
 
 namespace xdemux {
@@ -144,33 +144,32 @@ Status run_expire(const ExpireArguments& arguments, Session& session) {
     return {};
 }
 
-void add_expire_command(CLI::App* object, Commands& commands) {
+void add_expire_command(Command object, Commands& commands) {
     auto arguments = std::make_shared<ExpireArguments>();
-    CLI::App* expire = object->add_subcommand("expire", "delete the flows that have been idle for long");
-    expire->add_option("--tcp", arguments->tcp, "seconds, 0: for ever; 7440 unless given")->type_name("SECONDS");
-    expire->add_option("--udp", arguments->udp, "seconds, 0: for ever; 300 unless given")->type_name("SECONDS");
-    expire->add_option("--time-wait", arguments->time_wait, "of those in TIME-WAIT or QUARANTINE; 60 unless given")
-        ->type_name("SECONDS");
+    Command expire = object.add_command("expire", "delete the flows that have been idle for long");
+    expire.add_option("--tcp", arguments->tcp, "seconds, 0: for ever; 7440 unless given").type_name("SECONDS");
+    expire.add_option("--udp", arguments->udp, "seconds, 0: for ever; 300 unless given").type_name("SECONDS");
+    expire.add_option("--time-wait", arguments->time_wait, "of those in TIME-WAIT or QUARANTINE; 60 unless given")
+        .type_name("SECONDS");
     add_dry_run(expire, arguments->dry_run);
     add_force(expire, arguments->force);
     commands.add(expire, [arguments](Session& session) { return run_expire(*arguments, session); });
 }
 
-void add_change_command(CLI::App* object, Commands& commands, const char* name, const char* what, BatchVerb verb) {
+void add_change_command(Command object, Commands& commands, const char* name, const char* what, BatchVerb verb) {
     auto arguments = std::make_shared<FlowArguments>();
-    CLI::App* command = object->add_subcommand(name, what);
-    std::vector<CLI::Option*> of_one = {
-        command->add_option("PROTO", arguments->proto, "tcp or udp"),
-        command->add_option("LOCAL", arguments->local, "ADDR:PORT of this host"),
-        command->add_option("REMOTE", arguments->remote, "ADDR:PORT of the peer"),
+    Command command = object.add_command(name, what);
+    std::vector<Option> of_one = {
+        command.add_option("PROTO", arguments->proto, "tcp or udp"),
+        command.add_option("LOCAL", arguments->local, "ADDR:PORT of this host"),
+        command.add_option("REMOTE", arguments->remote, "ADDR:PORT of the peer"),
     };
     if (verb == BatchVerb::add)
-        of_one.push_back(command->add_option("--to", arguments->target, target_forms)->type_name("TARGET"));
-    CLI::Option* batch =
-        command->add_option("--batch", arguments->batch, "one a line, all or none; \"-\" is standard input");
-    batch->type_name("FILE");
-    for (CLI::Option* option : of_one)
-        batch->excludes(option);
+        of_one.push_back(command.add_option("--to", arguments->target, target_forms).type_name("TARGET"));
+    Option batch = command.add_option("--batch", arguments->batch, "one a line, all or none; \"-\" is standard input");
+    batch.type_name("FILE");
+    for (Option option : of_one)
+        batch.excludes(option);
     add_dry_run(command, arguments->dry_run);
     add_force(command, arguments->force);
     commands.add(command, [arguments, verb](Session& session) { return run_change(*arguments, verb, session); });
@@ -178,20 +177,19 @@ void add_change_command(CLI::App* object, Commands& commands, const char* name, 
 
 }  // namespace
 
-void add_flow_commands(CLI::App& root, Commands& commands) {
-    CLI::App* object = root.add_subcommand("flow", "exact 4-tuples and where their packets go");
-    object->require_subcommand(0, 1);
+void add_flow_commands(Command root, Commands& commands) {
+    Command object = root.add_object("flow", "exact 4-tuples and where their packets go");
     add_change_command(object, commands, "add", "add a flow", BatchVerb::add);
     add_change_command(object, commands, "del", "delete a flow", BatchVerb::del);
 
     auto filter = std::make_shared<FilterArguments>();
-    CLI::App* list = object->add_subcommand("list", "the flows and what they got");
+    Command list = object.add_command("list", "the flows and what they got");
     add_filter_options(list, *filter);
     commands.add(list, [filter](Session& session) { return run_list(*filter, session); });
 
     auto arguments = std::make_shared<FlushArguments>();
-    CLI::App* flush = object->add_subcommand("flush", "delete every flow but leases");
-    flush->add_flag("--leases", arguments->leases, "leases too, which nobody tells their owners");
+    Command flush = object.add_command("flush", "delete every flow but leases");
+    flush.add_flag("--leases", arguments->leases, "leases too, which nobody tells their owners");
     add_dry_run(flush, arguments->dry_run);
     add_force(flush, arguments->force);
     commands.add(flush, [arguments](Session& session) { return run_flush(*arguments, session); });

@@ -2,12 +2,10 @@
 // `flow add|del|list|flush`.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_flow_commands(CLI::App& root, Commands& commands);
+void add_flow_commands(Command root, Commands& commands);
 
 }  // namespace xdemux

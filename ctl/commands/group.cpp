@@ -9,8 +9,8 @@
 
 #include <xdemux/ops/groups.h>
 
-#include "commands/command_line.h"
 #include "commands/options.h"
+#include "commands/session.h"
 #include "render/groups.h"
 
 namespace xdemux {
@@ -118,40 +118,37 @@ Status run_list(Session& session) {
 using Run = Status (*)(const GroupArguments& arguments, Session& session);
 
 /// A verb of one group; returns its command, for what else it takes.
-CLI::App* add_verb(CLI::App* object, Commands& commands, const char* name, const char* what,
-                   const std::shared_ptr<GroupArguments>& arguments, Run run) {
-    CLI::App* command = object->add_subcommand(name, what);
-    command->add_option("NAME", arguments->name, "of the group")->required();
+Command add_verb(Command object, Commands& commands, const char* name, const char* what,
+                 const std::shared_ptr<GroupArguments>& arguments, Run run) {
+    Command command = object.add_command(name, what);
+    command.add_option("NAME", arguments->name, "of the group").required();
     commands.add(command, [arguments, run](Session& session) { return run(*arguments, session); });
     return command;
 }
 
-void add_change_options(CLI::App* command, GroupArguments& arguments) {
-    command->add_option("MEMBER", arguments.members, "TARGET=WEIGHT; 0 drains it, a new one joins");
-    // Each takes one value: else it would swallow what stands behind it.
-    command->add_option("--remove", arguments.removed, "a member that leaves; may be given more than once")
-        ->type_name("TARGET")
-        ->allow_extra_args(false);
+void add_change_options(Command command, GroupArguments& arguments) {
+    command.add_option("MEMBER", arguments.members, "TARGET=WEIGHT; 0 drains it, a new one joins");
+    command.add_option("--remove", arguments.removed, "a member that leaves; may be given more than once")
+        .type_name("TARGET")
+        .one_value_each();
 }
 
 }  // namespace
 
-void add_group_commands(CLI::App& root, Commands& commands) {
-    CLI::App* object = root.add_subcommand("group", "targets among which flows are spread by weight");
-    object->require_subcommand(0, 1);
+void add_group_commands(Command root, Commands& commands) {
+    Command object = root.add_object("group", "targets among which flows are spread by weight");
 
     const auto added = std::make_shared<GroupArguments>();
-    CLI::App* add = add_verb(object, commands, "add", "make a group", added, run_add);
-    add->add_option("MEMBER", added->members, "TARGET[=WEIGHT], of weight 1 unless given; 0 takes no flows")
-        ->required();
-    add->add_option("--fallback", added->fallback,
-                    "pass, drop or reject, while no member takes flows; pass unless given")
-        ->type_name("VERDICT");
-    add->add_flag("--sticky", added->sticky, "flows stay with their member when the group changes");
+    Command add = add_verb(object, commands, "add", "make a group", added, run_add);
+    add.add_option("MEMBER", added->members, "TARGET[=WEIGHT], of weight 1 unless given; 0 takes no flows").required();
+    add.add_option("--fallback", added->fallback,
+                   "pass, drop or reject, while no member takes flows; pass unless given")
+        .type_name("VERDICT");
+    add.add_flag("--sticky", added->sticky, "flows stay with their member when the group changes");
     add_dry_run(add, added->dry_run);
 
     const auto changed = std::make_shared<GroupArguments>();
-    CLI::App* set = add_verb(object, commands, "set", "change weights and members", changed, run_set);
+    Command set = add_verb(object, commands, "set", "change weights and members", changed, run_set);
     add_change_options(set, *changed);
     add_dry_run(set, changed->dry_run);
 
@@ -162,7 +159,7 @@ void add_group_commands(CLI::App& root, Commands& commands) {
     add_change_options(add_verb(object, commands, "simulate", "tell what share of the flows a change would move",
                                 simulated, run_simulate),
                        *simulated);
-    commands.add(object->add_subcommand("list", "the groups, their members and what these got"), run_list);
+    commands.add(object.add_command("list", "the groups, their members and what these got"), run_list);
 }
 
 }  // namespace xdemux

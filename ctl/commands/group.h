@@ -2,12 +2,10 @@
 // `group add|set|del|list|simulate`: targets among which flows are spread by weight.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_group_commands(CLI::App& root, Commands& commands);
+void add_group_commands(Command root, Commands& commands);
 
 }  // namespace xdemux

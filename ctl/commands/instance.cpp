@@ -6,8 +6,8 @@
 #include <xdemux/ops/instance.h>
 #include <xdemux/ops/snapshot.h>
 
-#include "commands/command_line.h"
 #include "commands/options.h"
+#include "commands/session.h"
 #include "render/status.h"
 
 namespace xdemux {
@@ -36,12 +36,12 @@ Status run_unload(bool dry_run, Session& session) {
 
 }  // namespace
 
-void add_instance_commands(CLI::App& root, Commands& commands) {
-    CLI::App* status = root.add_subcommand("status", "settings, interfaces and memory of the instance");
+void add_instance_commands(Command root, Commands& commands) {
+    Command status = root.add_command("status", "settings, interfaces and memory of the instance");
     commands.add(status, run_status);
 
     auto dry_run = std::make_shared<bool>(false);
-    CLI::App* unload = root.add_subcommand("unload", "detach every interface and end the instance");
+    Command unload = root.add_command("unload", "detach every interface and end the instance");
     add_dry_run(unload, *dry_run);
     commands.add(unload, [dry_run](Session& session) { return run_unload(*dry_run, session); });
 }

@@ -2,12 +2,10 @@
 // `status`, `unload`: an instance as a whole.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_instance_commands(CLI::App& root, Commands& commands);
+void add_instance_commands(Command root, Commands& commands);
 
 }  // namespace xdemux

@@ -11,8 +11,8 @@
 #include <xdemux/ops/port_allocator.h>
 #include <xdemux/policy/ephemeral_range.h>
 
-#include "commands/command_line.h"
 #include "commands/options.h"
+#include "commands/session.h"
 #include "render/leases.h"
 
 namespace xdemux {
@@ -237,19 +237,19 @@ Status run_list(Session& session) {
     return {};
 }
 
-void add_lease(CLI::App* object, Commands& commands) {
+void add_lease(Command object, Commands& commands) {
     auto arguments = std::make_shared<LeaseArguments>();
-    CLI::App* command = object->add_subcommand("lease", "claim ports that nobody else gets; prints them");
+    Command command = object.add_command("lease", "claim ports that nobody else gets; prints them");
     const auto option = [&](const char* name, std::string& value, const char* what, const char* type) {
-        return command->add_option(name, value, what)->type_name(type);
+        return command.add_option(name, value, what).type_name(type);
     };
-    command->add_option("PROTO", arguments->proto, "tcp or udp")->required();
-    command->add_option("LOCAL_ADDR", arguments->local, "an address of this host")->required();
-    CLI::Option* remote = command->add_option("REMOTE", arguments->remote, "ADDR:PORT of the destination");
-    CLI::Option* count = option("--count", arguments->count, "so many, all or none; 1 unless given", "N");
+    command.add_option("PROTO", arguments->proto, "tcp or udp").required();
+    command.add_option("LOCAL_ADDR", arguments->local, "an address of this host").required();
+    Option remote = command.add_option("REMOTE", arguments->remote, "ADDR:PORT of the destination");
+    Option count = option("--count", arguments->count, "so many, all or none; 1 unless given", "N");
     option("--block", arguments->block, "instead so many ports in a row, whatever the destination", "N")
-        ->excludes(remote)
-        ->excludes(count);
+        .excludes(remote)
+        .excludes(count);
     option("--algorithm", arguments->algorithm, "as RFC 6056 calls it; permutation unless given", "NAME");
     option("--owner", arguments->owner, "to whom; xdemux unless given", "NAME");
     option("--pid", arguments->pid, "a process; when it is gone they are free again, after a quarantine", "PID");
@@ -259,30 +259,30 @@ void add_lease(CLI::App* object, Commands& commands) {
     option("--quota", arguments->quota, "most ports that the owner may have; no limit unless given", "N");
     option("--range", arguments->range, "from which, and kept from the kernel; above its own unless given", "RANGE");
     option("--to", arguments->target, "where their packets go, as of flow add", "TARGET");
-    command->add_flag("--reuse-time-wait", arguments->reuse_time_wait,
-                      "when nothing else is left (RFC 6191); the owner must use TCP timestamps");
+    command.add_flag("--reuse-time-wait", arguments->reuse_time_wait,
+                     "when nothing else is left (RFC 6191); the owner must use TCP timestamps");
     add_dry_run(command, arguments->dry_run);
     commands.add(command, [arguments](Session& session) { return run_lease(*arguments, session); });
 }
 
-void add_release(CLI::App* object, Commands& commands) {
+void add_release(Command object, Commands& commands) {
     auto arguments = std::make_shared<ReleaseArguments>();
-    CLI::App* command = object->add_subcommand("release", "give leased ports back");
-    command->add_option("PROTO", arguments->proto, "tcp or udp");
-    command->add_option("LOCAL", arguments->local, "ADDR:PORT of a lease, ADDR:LO-HI of a block");
-    command->add_option("REMOTE", arguments->remote, "ADDR:PORT of the destination; of a block none");
-    command->add_option("--owner", arguments->owner, "whose; xdemux unless given")->type_name("NAME");
-    command->add_flag("--all", arguments->all, "all that the owner has");
+    Command command = object.add_command("release", "give leased ports back");
+    command.add_option("PROTO", arguments->proto, "tcp or udp");
+    command.add_option("LOCAL", arguments->local, "ADDR:PORT of a lease, ADDR:LO-HI of a block");
+    command.add_option("REMOTE", arguments->remote, "ADDR:PORT of the destination; of a block none");
+    command.add_option("--owner", arguments->owner, "whose; xdemux unless given").type_name("NAME");
+    command.add_flag("--all", arguments->all, "all that the owner has");
     add_dry_run(command, arguments->dry_run);
     commands.add(command, [arguments](Session& session) { return run_release(*arguments, session); });
 }
 
 }  // namespace
 
-void add_lease_commands(CLI::App* object, Commands& commands) {
+void add_lease_commands(Command object, Commands& commands) {
     add_lease(object, commands);
     add_release(object, commands);
-    CLI::App* list = object->add_subcommand("list", "leases and blocks, their owners and states");
+    Command list = object.add_command("list", "leases and blocks, their owners and states");
     commands.add(list, run_list);
 }
 

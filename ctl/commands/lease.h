@@ -2,13 +2,11 @@
 // `ephemeral lease|release|list`: ports that are handed out, and to whom.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
 /// Below `ephemeral`.
-void add_lease_commands(CLI::App* object, Commands& commands);
+void add_lease_commands(Command object, Commands& commands);
 
 }  // namespace xdemux

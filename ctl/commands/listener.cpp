@@ -14,8 +14,8 @@
 #include <xdemux/policy/batch.h>
 #include <xdemux/policy/guard.h>
 
-#include "commands/command_line.h"
 #include "commands/options.h"
+#include "commands/session.h"
 #include "render/listeners.h"
 
 namespace xdemux {
@@ -163,43 +163,40 @@ Status run_list(const FilterArguments& arguments, Session& session) {
 }
 
 /// Of `add` and `replace`.
-void add_guard_options(CLI::App* command, ListenerArguments& arguments, std::vector<CLI::Option*>& of_one) {
-    CLI::Option* from =
-        command->add_option("--from", arguments.from, "only these sources; may be given more than once");
-    // Each takes one value: else it would swallow what stands behind it.
-    from->type_name("PREFIX,...")->type_size(1)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+void add_guard_options(Command command, ListenerArguments& arguments, std::vector<Option>& of_one) {
+    Option from = command.add_option("--from", arguments.from, "only these sources; may be given more than once");
+    from.type_name("PREFIX,...").one_value_each();
     of_one.push_back(from);
     of_one.push_back(
-        command->add_option("--from-file", arguments.from_file, "more sources, one a line; \"-\" is standard input")
-            ->type_name("FILE"));
+        command.add_option("--from-file", arguments.from_file, "more sources, one a line; \"-\" is standard input")
+            .type_name("FILE"));
     of_one.push_back(
-        command->add_option("--rate", arguments.rate, "packets per second of each source address")->type_name("N"));
+        command.add_option("--rate", arguments.rate, "packets per second of each source address").type_name("N"));
     of_one.push_back(
-        command->add_option("--burst", arguments.burst, "packets that may come at once; as --rate unless given")
-            ->type_name("N"));
+        command.add_option("--burst", arguments.burst, "packets that may come at once; as --rate unless given")
+            .type_name("N"));
 }
 
-void add_change_command(CLI::App* object, Commands& commands, const char* name, const char* what, ListenerVerb verb) {
+void add_change_command(Command object, Commands& commands, const char* name, const char* what, ListenerVerb verb) {
     auto arguments = std::make_shared<ListenerArguments>();
-    CLI::App* command = object->add_subcommand(name, what);
-    std::vector<CLI::Option*> of_one = {
-        command->add_option("PROTO", arguments->proto, "tcp or udp"),
-        command->add_option("ENDPOINT", arguments->endpoint,
-                            "ADDR:PORT, ADDR/LEN:PORT, *:PORT, ADDR:PORT-PORT or ADDR:*"),
-        command->add_option("--dev", arguments->device, "only packets that come in there")->type_name("DEV"),
-        command->add_flag("--v6only", arguments->v6only, "IPv6 alone, of [::]:PORT"),
-        command->add_option("--name", arguments->name, "what to call it")->type_name("NAME"),
+    Command command = object.add_command(name, what);
+    std::vector<Option> of_one = {
+        command.add_option("PROTO", arguments->proto, "tcp or udp"),
+        command.add_option("ENDPOINT", arguments->endpoint,
+                           "ADDR:PORT, ADDR/LEN:PORT, *:PORT, ADDR:PORT-PORT or ADDR:*"),
+        command.add_option("--dev", arguments->device, "only packets that come in there").type_name("DEV"),
+        command.add_flag("--v6only", arguments->v6only, "IPv6 alone, of [::]:PORT"),
+        command.add_option("--name", arguments->name, "what to call it").type_name("NAME"),
     };
     if (verb != ListenerVerb::remove) {
-        of_one.push_back(command->add_option("--to", arguments->target, target_forms)->type_name("TARGET"));
-        of_one.push_back(command->add_flag("--reuseport", arguments->reuseport, "others may share the endpoint"));
+        of_one.push_back(command.add_option("--to", arguments->target, target_forms).type_name("TARGET"));
+        of_one.push_back(command.add_flag("--reuseport", arguments->reuseport, "others may share the endpoint"));
         add_guard_options(command, *arguments, of_one);
     }
-    CLI::Option* batch =
-        command->add_option("--batch", arguments->batch, "one a line, all or none; \"-\" is standard input");
-    batch->type_name("FILE");
-    for (CLI::Option* option : of_one)
-        batch->excludes(option);
+    Option batch = command.add_option("--batch", arguments->batch, "one a line, all or none; \"-\" is standard input");
+    batch.type_name("FILE");
+    for (Option option : of_one)
+        batch.excludes(option);
     add_dry_run(command, arguments->dry_run);
     add_force(command, arguments->force);
     commands.add(command, [arguments, verb](Session& session) { return run_change(*arguments, verb, session); });
@@ -207,16 +204,15 @@ void add_change_command(CLI::App* object, Commands& commands, const char* name, 
 
 }  // namespace
 
-void add_listener_commands(CLI::App& root, Commands& commands) {
-    CLI::App* object = root.add_subcommand("listener", "local endpoints and where their packets go");
-    object->require_subcommand(0, 1);
+void add_listener_commands(Command root, Commands& commands) {
+    Command object = root.add_object("listener", "local endpoints and where their packets go");
     add_change_command(object, commands, "add", "add a listener", ListenerVerb::add);
     add_change_command(object, commands, "del", "delete a listener", ListenerVerb::remove);
     add_change_command(object, commands, "replace", "add a listener, in place of the one there may be",
                        ListenerVerb::replace);
 
     auto arguments = std::make_shared<FilterArguments>();
-    CLI::App* list = object->add_subcommand("list", "the listeners and what they got");
+    Command list = object.add_command("list", "the listeners and what they got");
     add_filter_options(list, *arguments);
     commands.add(list, [arguments](Session& session) { return run_list(*arguments, session); });
 }

@@ -2,12 +2,10 @@
 // `listener add|del|replace|list`.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_listener_commands(CLI::App& root, Commands& commands);
+void add_listener_commands(Command root, Commands& commands);
 
 }  // namespace xdemux

@@ -12,9 +12,9 @@
 
 #include <xdemux/ops/events.h>
 
-#include "commands/command_line.h"
 #include "commands/end_signals.h"
 #include "commands/options.h"
+#include "commands/session.h"
 #include "render/events.h"
 #include "render/pcapng.h"
 
@@ -130,21 +130,21 @@ Status run_monitor(const MonitorArguments& arguments, Session& session) {
 
 }  // namespace
 
-void add_monitor_command(CLI::App& root, Commands& commands) {
+void add_monitor_command(Command root, Commands& commands) {
     auto arguments = std::make_shared<MonitorArguments>();
-    CLI::App* monitor =
-        root.add_subcommand("monitor", "dropped and rejected packets as they come, a line each, until interrupted");
+    Command monitor =
+        root.add_command("monitor", "dropped and rejected packets as they come, a line each, until interrupted");
     monitor
-        ->add_option("--pcap", arguments->pcap,
-                     "write a capture (pcapng) with the reasons as comments instead; - is "
-                     "standard output")
-        ->type_name("FILE");
-    monitor->add_option("--sample", arguments->sample, "one packet of so many")->type_name("N");
+        .add_option("--pcap", arguments->pcap,
+                    "write a capture (pcapng) with the reasons as comments instead; - is "
+                    "standard output")
+        .type_name("FILE");
+    monitor.add_option("--sample", arguments->sample, "one packet of so many").type_name("N");
     monitor
-        ->add_option("--limit", arguments->limit, "at most so many a second and CPU; 1000 unless given, 0 for no limit")
-        ->type_name("N");
-    monitor->add_option("--count", arguments->count, "end after so many")->type_name("N");
-    monitor->add_flag("-n,--numeric", arguments->numeric, "numbers, no service names");
+        .add_option("--limit", arguments->limit, "at most so many a second and CPU; 1000 unless given, 0 for no limit")
+        .type_name("N");
+    monitor.add_option("--count", arguments->count, "end after so many").type_name("N");
+    monitor.add_flag("-n,--numeric", arguments->numeric, "numbers, no service names");
     commands.add(monitor, [arguments](Session& session) { return run_monitor(*arguments, session); });
 }
 

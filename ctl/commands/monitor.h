@@ -2,12 +2,10 @@
 // `monitor`: dropped and rejected packets as they come.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_monitor_command(CLI::App& root, Commands& commands);
+void add_monitor_command(Command root, Commands& commands);
 
 }  // namespace xdemux

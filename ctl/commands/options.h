@@ -11,13 +11,12 @@
 #include <string_view>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include <xdemux/base/error.h>
 #include <xdemux/ops/safeguard.h>
 #include <xdemux/policy/filter.h>
 #include <xdemux/policy/settings.h>
 
+#include "commands/command.h"
 #include "render/port_names.h"
 
 namespace xdemux {
@@ -27,13 +26,13 @@ Result<std::uint64_t> parse_number(std::string_view text, std::string_view what,
                                    std::uint64_t most);
 
 /// --dry-run
-void add_dry_run(CLI::App* app, bool& dry_run);
+void add_dry_run(Command app, bool& dry_run);
 /// What --to takes, for the help.
 inline constexpr const char* target_forms =
     "pass, drop, reject, cpu:N, cpu:N-M, dev:IFNAME, group:NAME, xsk:NAME or socket:NAME";
 
 /// --force, of what would be refused with ErrorKind::refused.
-void add_force(CLI::App* app, bool& force);
+void add_force(Command app, bool& force);
 /// What a command must not cut off; nothing with --force.
 std::optional<Safeguard> safeguard_unless(bool force);
 
@@ -51,7 +50,7 @@ struct SettingsArguments {
     [[nodiscard]] Result<std::optional<std::chrono::seconds>> confirm_within() const;
 };
 /// --monitor, --enforce, --closed, --no-host, --confirm.
-void add_settings_options(CLI::App* app, SettingsArguments& arguments);
+void add_settings_options(Command app, SettingsArguments& arguments);
 
 /// FILTER -4 -6 -n
 struct FilterArguments {
@@ -64,7 +63,7 @@ struct FilterArguments {
     [[nodiscard]] Result<Filter> filter() const;
     [[nodiscard]] PortNames names() const { return numeric ? PortNames() : PortNames::system(); }
 };
-void add_filter_options(CLI::App* app, FilterArguments& arguments);
+void add_filter_options(Command app, FilterArguments& arguments);
 
 /// What `--batch FILE` reads; "-" is standard input.
 class BatchInput {

@@ -7,7 +7,7 @@
 #include <xdemux/ops/snapshot.h>
 #include <xdemux/policy/service.h>
 
-#include "commands/command_line.h"
+#include "commands/session.h"
 #include "render/port.h"
 
 namespace xdemux {
@@ -39,12 +39,11 @@ Status run_show(const std::string& text, Session& session) {
 
 }  // namespace
 
-void add_port_commands(CLI::App& root, Commands& commands) {
-    CLI::App* object = root.add_subcommand("port", "one port number");
-    object->require_subcommand(0, 1);
+void add_port_commands(Command root, Commands& commands) {
+    Command object = root.add_object("port", "one port number");
     auto text = std::make_shared<std::string>();
-    CLI::App* show = object->add_subcommand("show", "range, privilege, service, who listens, counters");
-    show->add_option("PORT", *text, "a number or a service name")->required();
+    Command show = object.add_command("show", "range, privilege, service, who listens, counters");
+    show.add_option("PORT", *text, "a number or a service name").required();
     commands.add(show, [text](Session& session) { return run_show(*text, session); });
 }
 

@@ -2,12 +2,10 @@
 // `port show`: all that is known of a port number.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_port_commands(CLI::App& root, Commands& commands);
+void add_port_commands(Command root, Commands& commands);
 
 }  // namespace xdemux

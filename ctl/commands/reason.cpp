@@ -3,7 +3,7 @@
 
 #include <xdemux/ops/snapshot.h>
 
-#include "commands/command_line.h"
+#include "commands/session.h"
 #include "render/counters.h"
 
 namespace xdemux {
@@ -24,10 +24,9 @@ Status run_list(Session& session) {
 
 }  // namespace
 
-void add_reason_commands(CLI::App& root, Commands& commands) {
-    CLI::App* object = root.add_subcommand("reason", "why packets went where they went");
-    object->require_subcommand(0, 1);
-    commands.add(object->add_subcommand("list", "packets and bytes by reason and verdict"), run_list);
+void add_reason_commands(Command root, Commands& commands) {
+    Command object = root.add_object("reason", "why packets went where they went");
+    commands.add(object.add_command("list", "packets and bytes by reason and verdict"), run_list);
 }
 
 }  // namespace xdemux

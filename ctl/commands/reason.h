@@ -2,12 +2,10 @@
 // `reason list`: packets and bytes by reason.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_reason_commands(CLI::App& root, Commands& commands);
+void add_reason_commands(Command root, Commands& commands);
 
 }  // namespace xdemux

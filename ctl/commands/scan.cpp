@@ -15,8 +15,8 @@
 #include <xdemux/ops/scans.h>
 #include <xdemux/ops/settings.h>
 
-#include "commands/command_line.h"
 #include "commands/options.h"
+#include "commands/session.h"
 #include "render/scans.h"
 
 namespace xdemux {
@@ -175,49 +175,48 @@ Status run_blocks(Session& session) {
     return {};
 }
 
-void add_list(CLI::App* object, Commands& commands) {
+void add_list(Command object, Commands& commands) {
     auto arguments = std::make_shared<ListArguments>();
-    CLI::App* list = object->add_subcommand("list", "sources that touched closed endpoints, most endpoints first");
-    list->add_option("--min-endpoints", arguments->min_endpoints, "those with at least so many; 5 unless given")
-        ->type_name("N");
-    list->add_option("--since", arguments->since, "those seen within so many seconds")->type_name("SECONDS");
-    list->add_option("--top", arguments->top, "the first so many")->type_name("N");
-    list->add_option("--block", arguments->block,
-                     "block those listed for so long, but for this host's addresses, gateways, resolvers, and yours")
-        ->type_name("SECONDS");
+    Command list = object.add_command("list", "sources that touched closed endpoints, most endpoints first");
+    list.add_option("--min-endpoints", arguments->min_endpoints, "those with at least so many; 5 unless given")
+        .type_name("N");
+    list.add_option("--since", arguments->since, "those seen within so many seconds").type_name("SECONDS");
+    list.add_option("--top", arguments->top, "the first so many").type_name("N");
+    list.add_option("--block", arguments->block,
+                    "block those listed for so long, but for this host's addresses, gateways, resolvers, and yours")
+        .type_name("SECONDS");
     add_dry_run(list, arguments->dry_run);
     commands.add(list, [arguments](Session& session) { return run_list(*arguments, session); });
 }
 
-void add_changes(CLI::App* object, Commands& commands) {
+void add_changes(Command object, Commands& commands) {
     auto dry_run = std::make_shared<bool>(false);
-    CLI::App* reset = object->add_subcommand("reset", "forget who touched what; blocks stay");
+    Command reset = object.add_command("reset", "forget who touched what; blocks stay");
     add_dry_run(reset, *dry_run);
     commands.add(reset, [dry_run](Session& session) { return run_reset(*dry_run, session); });
 
     auto blocked = std::make_shared<BlockArguments>();
-    CLI::App* block = object->add_subcommand("block", "refuse what a source begins; its flows and connections go on");
-    block->add_option("ADDR", blocked->source, "an IPv4 or IPv6 address")->required();
-    block->add_option("SECONDS", blocked->duration, "for so long")->required();
+    Command block = object.add_command("block", "refuse what a source begins; its flows and connections go on");
+    block.add_option("ADDR", blocked->source, "an IPv4 or IPv6 address").required();
+    block.add_option("SECONDS", blocked->duration, "for so long").required();
     add_dry_run(block, blocked->dry_run);
     commands.add(block, [blocked](Session& session) { return run_block(*blocked, session); });
 
     auto freed = std::make_shared<BlockArguments>();
-    CLI::App* unblock = object->add_subcommand("unblock", "end a block before its time");
-    CLI::Option* source = unblock->add_option("ADDR", freed->source, "an IPv4 or IPv6 address");
-    unblock->add_flag("--all", freed->all, "every source")->excludes(source);
+    Command unblock = object.add_command("unblock", "end a block before its time");
+    Option source = unblock.add_option("ADDR", freed->source, "an IPv4 or IPv6 address");
+    unblock.add_flag("--all", freed->all, "every source").excludes(source);
     add_dry_run(unblock, freed->dry_run);
     commands.add(unblock, [freed](Session& session) { return run_unblock(*freed, session); });
 }
 
 }  // namespace
 
-void add_scan_commands(CLI::App& root, Commands& commands) {
-    CLI::App* object = root.add_subcommand("scan", "who touched closed endpoints, and who is blocked for a time");
-    object->require_subcommand(0, 1);
+void add_scan_commands(Command root, Commands& commands) {
+    Command object = root.add_object("scan", "who touched closed endpoints, and who is blocked for a time");
     add_list(object, commands);
     add_changes(object, commands);
-    commands.add(object->add_subcommand("blocks", "sources that are blocked"), run_blocks);
+    commands.add(object.add_command("blocks", "sources that are blocked"), run_blocks);
 }
 
 }  // namespace xdemux

@@ -2,12 +2,10 @@
 // `scan list|reset|block|unblock|blocks`: who touched closed endpoints, and who is kept away for it.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_scan_commands(CLI::App& root, Commands& commands);
+void add_scan_commands(Command root, Commands& commands);
 
 }  // namespace xdemux

@@ -8,8 +8,8 @@
 #include <xdemux/ops/ephemeral.h>
 #include <xdemux/ops/settings.h>
 
-#include "commands/command_line.h"
 #include "commands/options.h"
+#include "commands/session.h"
 
 namespace xdemux {
 namespace {
@@ -74,21 +74,21 @@ Status run_settle(const Settle& settle, bool dry_run, Session& session) {
     return settings;
 }
 
-void add_settle_command(CLI::App& root, Commands& commands, const char* name, const char* what, Settle settle) {
+void add_settle_command(Command root, Commands& commands, const char* name, const char* what, Settle settle) {
     auto dry_run = std::make_shared<bool>(false);
-    CLI::App* command = root.add_subcommand(name, what);
+    Command command = root.add_command(name, what);
     add_dry_run(command, *dry_run);
     commands.add(command, [settle, dry_run](Session& session) { return run_settle(settle, *dry_run, session); });
 }
 
 }  // namespace
 
-void add_settings_commands(CLI::App& root, Commands& commands) {
+void add_settings_commands(Command root, Commands& commands) {
     auto arguments = std::make_shared<SetArguments>();
-    CLI::App* set = root.add_subcommand("set", "change the settings of the instance");
+    Command set = root.add_command("set", "change the settings of the instance");
     add_settings_options(set, arguments->settings);
-    set->add_flag("--host", arguments->settings.host, "ask the host's own sockets before an endpoint counts as closed")
-        ->excludes("--no-host");
+    set.add_flag("--host", arguments->settings.host, "ask the host's own sockets before an endpoint counts as closed")
+        .excludes("--no-host");
     add_dry_run(set, arguments->dry_run);
     add_force(set, arguments->force);
     commands.add(set, [arguments](Session& session) { return run_set(*arguments, session); });

@@ -2,12 +2,10 @@
 // `set`, `confirm`, `rollback`: the settings of an instance.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_settings_commands(CLI::App& root, Commands& commands);
+void add_settings_commands(Command root, Commands& commands);
 
 }  // namespace xdemux

@@ -10,8 +10,8 @@
 #include <xdemux/ops/settings.h>
 #include <xdemux/ops/sockets.h>
 
-#include "commands/command_line.h"
 #include "commands/options.h"
+#include "commands/session.h"
 #include "render/sockets.h"
 
 namespace xdemux {
@@ -77,41 +77,39 @@ Status run_list(Session& session) {
     return {};
 }
 
-void add_register(CLI::App* object, Commands& commands) {
+void add_register(Command object, Commands& commands) {
     auto arguments = std::make_shared<RegisterArguments>();
-    CLI::App* command =
-        object->add_subcommand("register", "deliver to this socket what listeners send to socket:NAME, at once");
-    command->add_option("NAME", arguments->name, "as in --to socket:NAME")->required();
-    CLI::Option* pid = command->add_option("--pid", arguments->pid, "of the process that has it open")->type_name("P");
-    CLI::Option* fd =
-        command->add_option("--fd", arguments->fd, "its descriptor there; without --pid, of this command's own")
-            ->type_name("N");
-    pid->needs(fd);
+    Command command =
+        object.add_command("register", "deliver to this socket what listeners send to socket:NAME, at once");
+    command.add_option("NAME", arguments->name, "as in --to socket:NAME").required();
+    Option pid = command.add_option("--pid", arguments->pid, "of the process that has it open").type_name("P");
+    Option fd = command.add_option("--fd", arguments->fd, "its descriptor there; without --pid, of this command's own")
+                    .type_name("N");
+    pid.needs(fd);
     command
-        ->add_flag("--listen-fds", arguments->listen_fds,
-                   "the one of this name that systemd passed (FileDescriptorName=), or the only one")
-        ->excludes(pid)
-        ->excludes(fd);
+        .add_flag("--listen-fds", arguments->listen_fds,
+                  "the one of this name that systemd passed (FileDescriptorName=), or the only one")
+        .excludes(pid)
+        .excludes(fd);
     add_dry_run(command, arguments->dry_run);
     commands.add(command, [arguments](Session& session) { return run_register(*arguments, session); });
 }
 
-void add_unregister(CLI::App* object, Commands& commands) {
+void add_unregister(Command object, Commands& commands) {
     auto arguments = std::make_shared<UnregisterArguments>();
-    CLI::App* command = object->add_subcommand("unregister", "deliver no more; the socket itself goes on");
-    command->add_option("NAME", arguments->name, "as it was registered")->required();
+    Command command = object.add_command("unregister", "deliver no more; the socket itself goes on");
+    command.add_option("NAME", arguments->name, "as it was registered").required();
     add_dry_run(command, arguments->dry_run);
     commands.add(command, [arguments](Session& session) { return run_unregister(*arguments, session); });
 }
 
 }  // namespace
 
-void add_socket_commands(CLI::App& root, Commands& commands) {
-    CLI::App* object = root.add_subcommand("socket", "sockets that listeners deliver to, by name");
-    object->require_subcommand(0, 1);
+void add_socket_commands(Command root, Commands& commands) {
+    Command object = root.add_object("socket", "sockets that listeners deliver to, by name");
     add_register(object, commands);
     add_unregister(object, commands);
-    commands.add(object->add_subcommand("list", "who is registered, and what was delivered"), run_list);
+    commands.add(object.add_command("list", "who is registered, and what was delivered"), run_list);
 }
 
 }  // namespace xdemux

@@ -2,12 +2,10 @@
 // `socket register|unregister|list`: sockets to which listeners deliver, by name.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_socket_commands(CLI::App& root, Commands& commands);
+void add_socket_commands(Command root, Commands& commands);
 
 }  // namespace xdemux

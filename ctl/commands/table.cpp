@@ -5,8 +5,8 @@
 
 #include <xdemux/ops/snapshot.h>
 
-#include "commands/command_line.h"
 #include "commands/options.h"
+#include "commands/session.h"
 #include "render/endpoints.h"
 
 namespace xdemux {
@@ -49,9 +49,9 @@ Status run_table(const FilterArguments& arguments, Session& session) {
 
 }  // namespace
 
-void add_table_command(CLI::App& root, Commands& commands) {
+void add_table_command(Command root, Commands& commands) {
     auto arguments = std::make_shared<FilterArguments>();
-    CLI::App* table = root.add_subcommand("table", "the port table: flows, listeners and the host's sockets, in order");
+    Command table = root.add_command("table", "the port table: flows, listeners and the host's sockets, in order");
     add_filter_options(table, *arguments);
     commands.add(table, [arguments](Session& session) { return run_table(*arguments, session); });
 }

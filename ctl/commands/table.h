@@ -2,12 +2,10 @@
 // `table`: the port table, an instance's entries beside the host's sockets.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_table_command(CLI::App& root, Commands& commands);
+void add_table_command(Command root, Commands& commands);
 
 }  // namespace xdemux

@@ -3,7 +3,7 @@
 
 #include <xdemux/ops/targets.h>
 
-#include "commands/command_line.h"
+#include "commands/session.h"
 #include "render/targets.h"
 
 namespace xdemux {
@@ -24,12 +24,11 @@ Status run_list(Session& session) {
 
 }  // namespace
 
-void add_target_commands(CLI::App& root, Commands& commands) {
-    CLI::App* object = root.add_subcommand("target", "where packets are steered to");
-    object->require_subcommand(0, 1);
-    commands.add(object->add_subcommand("list",
-                                        "CPUs, devices, groups, AF_XDP applications and sockets: whether they "
-                                        "can act, and their packets"),
+void add_target_commands(Command root, Commands& commands) {
+    Command object = root.add_object("target", "where packets are steered to");
+    commands.add(object.add_command("list",
+                                    "CPUs, devices, groups, AF_XDP applications and sockets: whether they "
+                                    "can act, and their packets"),
                  run_list);
 }
 

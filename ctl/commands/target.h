@@ -2,12 +2,10 @@
 // `target list`: where packets are steered to.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_target_commands(CLI::App& root, Commands& commands);
+void add_target_commands(Command root, Commands& commands);
 
 }  // namespace xdemux

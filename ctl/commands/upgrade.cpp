@@ -8,8 +8,8 @@
 
 #include <xdemux/ops/upgrade.h>
 
-#include "commands/command_line.h"
 #include "commands/options.h"
+#include "commands/session.h"
 
 namespace xdemux {
 namespace {
@@ -47,9 +47,9 @@ Status run_upgrade(bool dry_run, Session& session) {
 
 }  // namespace
 
-void add_upgrade_command(CLI::App& root, Commands& commands) {
+void add_upgrade_command(Command root, Commands& commands) {
     auto dry_run = std::make_shared<bool>(false);
-    CLI::App* command = root.add_subcommand("upgrade", "replace the program by this tool's, and keep all tables");
+    Command command = root.add_command("upgrade", "replace the program by this tool's, and keep all tables");
     add_dry_run(command, *dry_run);
     commands.add(command, [dry_run](Session& session) { return run_upgrade(*dry_run, session); });
 }

@@ -2,12 +2,10 @@
 // `upgrade`: an instance under this build of the tool.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_upgrade_command(CLI::App& root, Commands& commands);
+void add_upgrade_command(Command root, Commands& commands);
 
 }  // namespace xdemux

@@ -11,8 +11,8 @@
 
 #include <xdemux/ops/verify.h>
 
-#include "commands/command_line.h"
 #include "commands/options.h"
+#include "commands/session.h"
 #include "render/verify.h"
 
 namespace xdemux {
@@ -78,13 +78,12 @@ Status run_verify(const VerifyArguments& arguments, Session& session) {
 
 }  // namespace
 
-void add_verify_command(CLI::App& root, Commands& commands) {
+void add_verify_command(Command root, Commands& commands) {
     auto arguments = std::make_shared<VerifyArguments>();
-    CLI::App* verify =
-        root.add_subcommand("verify", "hold the attached program against the precedence and the kernel's look-ups");
-    verify->add_option("--random", arguments->packets, "how many random packets; 100000 unless given")->type_name("N");
-    verify->add_option("--seed", arguments->seed, "draw the same packets again; a new one unless given")
-        ->type_name("S");
+    Command verify =
+        root.add_command("verify", "hold the attached program against the precedence and the kernel's look-ups");
+    verify.add_option("--random", arguments->packets, "how many random packets; 100000 unless given").type_name("N");
+    verify.add_option("--seed", arguments->seed, "draw the same packets again; a new one unless given").type_name("S");
     commands.add(verify, [arguments](Session& session) { return run_verify(*arguments, session); });
 }
 

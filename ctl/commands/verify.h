@@ -2,12 +2,10 @@
 // xdemux verify
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_verify_command(CLI::App& root, Commands& commands);
+void add_verify_command(Command root, Commands& commands);
 
 }  // namespace xdemux

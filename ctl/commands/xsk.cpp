@@ -11,8 +11,8 @@
 #include <xdemux/ops/settings.h>
 #include <xdemux/ops/xsks.h>
 
-#include "commands/command_line.h"
 #include "commands/options.h"
+#include "commands/session.h"
 #include "render/xsks.h"
 
 namespace xdemux {
@@ -100,40 +100,39 @@ Status run_list(Session& session) {
     return {};
 }
 
-void add_changes(CLI::App* object, Commands& commands) {
+void add_changes(Command object, Commands& commands) {
     auto given = std::make_shared<XskArguments>();
-    CLI::App* add = object->add_subcommand("register", "hand over an AF_XDP socket, for packets sent to xsk:NAME");
-    add->add_option("NAME", given->name, "of the application, as listeners say it")->required();
-    add->add_option("--dev", given->dev, "the interface")->required()->type_name("DEV");
-    add->add_option("--queue", given->queue, "its receive queue, to which the socket is bound")
-        ->required()
-        ->type_name("N");
-    add->add_option("--fd", given->fd, "the socket's descriptor, of --pid, else one that this tool was started with")
-        ->required()
-        ->type_name("N");
-    add->add_option("--pid", given->pid, "the process that has it open")->type_name("PID");
-    add->add_option("--fallback", given->fallback, "pass (the default), drop or reject, where it does not serve")
-        ->type_name("TARGET");
+    Command add = object.add_command("register", "hand over an AF_XDP socket, for packets sent to xsk:NAME");
+    add.add_option("NAME", given->name, "of the application, as listeners say it").required();
+    add.add_option("--dev", given->dev, "the interface").required().type_name("DEV");
+    add.add_option("--queue", given->queue, "its receive queue, to which the socket is bound")
+        .required()
+        .type_name("N");
+    add.add_option("--fd", given->fd, "the socket's descriptor, of --pid, else one that this tool was started with")
+        .required()
+        .type_name("N");
+    add.add_option("--pid", given->pid, "the process that has it open").type_name("PID");
+    add.add_option("--fallback", given->fallback, "pass (the default), drop or reject, where it does not serve")
+        .type_name("TARGET");
     add_dry_run(add, given->dry_run);
     commands.add(add, [given](Session& session) { return run_register(*given, session); });
 
     auto taken = std::make_shared<XskArguments>();
-    CLI::App* remove = object->add_subcommand("unregister", "steer no more packets there; the sockets stay open");
-    remove->add_option("NAME", taken->name, "of the application")->required();
-    remove->add_option("--dev", taken->dev, "on this interface alone")->type_name("DEV");
-    remove->add_option("--queue", taken->queue, "of this receive queue alone")->type_name("N");
-    remove->add_flag("--force", taken->force, "also where listeners, flows or groups name it: their packets fall back");
+    Command remove = object.add_command("unregister", "steer no more packets there; the sockets stay open");
+    remove.add_option("NAME", taken->name, "of the application").required();
+    remove.add_option("--dev", taken->dev, "on this interface alone").type_name("DEV");
+    remove.add_option("--queue", taken->queue, "of this receive queue alone").type_name("N");
+    remove.add_flag("--force", taken->force, "also where listeners, flows or groups name it: their packets fall back");
     add_dry_run(remove, taken->dry_run);
     commands.add(remove, [taken](Session& session) { return run_unregister(*taken, session); });
 }
 
 }  // namespace
 
-void add_xsk_commands(CLI::App& root, Commands& commands) {
-    CLI::App* object = root.add_subcommand("xsk", "AF_XDP applications, which share an interface by their ports");
-    object->require_subcommand(0, 1);
+void add_xsk_commands(Command root, Commands& commands) {
+    Command object = root.add_object("xsk", "AF_XDP applications, which share an interface by their ports");
     add_changes(object, commands);
-    commands.add(object->add_subcommand("list", "who serves which queues, and what went there"), run_list);
+    commands.add(object.add_command("list", "who serves which queues, and what went there"), run_list);
 }
 
 }  // namespace xdemux

@@ -2,12 +2,10 @@
 // `xsk register|unregister|list`: AF_XDP applications, and the queues that they serve.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "commands/command.h"
 
 namespace xdemux {
 
-class Commands;
-
-void add_xsk_commands(CLI::App& root, Commands& commands);
+void add_xsk_commands(Command root, Commands& commands);
 
 }  // namespace xdemux
