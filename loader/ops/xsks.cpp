@@ -25,13 +25,13 @@ namespace xdemux {
 namespace {
 
 /// What stands in map xsk_queues.
-struct Row {
+struct QueueRow {
     contract::xsk_queue key;
     contract::xsk_place place;
 };
 
-Result<std::vector<Row>> read_rows(const Tables& tables) {
-    std::vector<Row> rows;
+Result<std::vector<QueueRow>> read_rows(const Tables& tables) {
+    std::vector<QueueRow> rows;
     const auto walked =
         tables.steering.xsk_queues.for_each([&](const contract::xsk_queue& key, const contract::xsk_place& place) {
             rows.push_back({key, place});
@@ -39,21 +39,21 @@ Result<std::vector<Row>> read_rows(const Tables& tables) {
         });
     if (!walked) return fail(walked.error());
     std::ranges::sort(rows, {},
-                      [](const Row& row) { return std::tuple(row.key.target, row.key.ifindex, row.key.queue); });
+                      [](const QueueRow& row) { return std::tuple(row.key.target, row.key.ifindex, row.key.queue); });
     return rows;
 }
 
 /// The places whose sockets are open.
-Result<std::set<std::uint32_t>> open_places(const Tables& tables, const std::vector<Row>& rows) {
+Result<std::set<std::uint32_t>> open_places(const Tables& tables, const std::vector<QueueRow>& rows) {
     std::vector<std::uint32_t> places;
     places.reserve(rows.size());
-    for (const Row& row : rows)
+    for (const QueueRow& row : rows)
         places.push_back(row.place.index);
     return taken_xsk_places(tables.steering.xsks.handle(), places);
 }
 
 /// First the row, then its place: a packet between the two finds the place empty, and falls back.
-Status erase_rows(Instance& instance, const std::vector<Row>& rows) {
+Status erase_rows(Instance& instance, const std::vector<QueueRow>& rows) {
     const Tables& tables = instance.tables();
     for (auto row = rows.begin(); row != rows.end(); ++row) {
         const auto erased = tables.steering.xsk_queues.erase(row->key);
@@ -63,7 +63,7 @@ Status erase_rows(Instance& instance, const std::vector<Row>& rows) {
         return fail(erased.error());
     }
     // Nothing leads there any more: it is made. A socket that stays in its place gives way to the next.
-    for (const Row& row : rows)
+    for (const QueueRow& row : rows)
         [[maybe_unused]] const auto cleared = tables.steering.xsks.erase(row.place.index);
     if (!rows.empty()) (void)sweep_targets(instance);  // else by the next command
     return {};
@@ -136,9 +136,9 @@ Error taken_queue(const XskRegistration& registration, std::uint32_t pid) {
 }
 
 /// A place that no row names. A socket that a killed registration left there gives way.
-Result<std::uint32_t> free_place(const Tables& tables, const std::vector<Row>& rows) {
+Result<std::uint32_t> free_place(const Tables& tables, const std::vector<QueueRow>& rows) {
     std::set<std::uint32_t> named;
-    for (const Row& row : rows)
+    for (const QueueRow& row : rows)
         named.insert(row.place.index);
     std::uint32_t place = 0;
     while (named.contains(place))
@@ -151,7 +151,7 @@ Result<std::uint32_t> free_place(const Tables& tables, const std::vector<Row>& r
 
 /// The socket first, then the row that leads packets to it. Those under way with a row that named the place before have
 /// left it when the socket comes.
-Status write_row(Instance& instance, const Row& row, int fd) {
+Status write_row(Instance& instance, const QueueRow& row, int fd) {
     const Tables& tables = instance.tables();
     wait_for_packets_under_way();
     if (auto put = tables.steering.xsks.put(row.place.index, static_cast<std::uint32_t>(fd)); !put) return put;
@@ -168,16 +168,16 @@ struct Selector {
     std::optional<std::uint32_t> queue{};
     std::optional<pid_t> pid{};
 
-    [[nodiscard]] bool fits(const Row& row) const {
+    [[nodiscard]] bool fits(const QueueRow& row) const {
         return row.key.target == number && row.key.ifindex == ifindex.value_or(row.key.ifindex) &&
                row.key.queue == queue.value_or(row.key.queue) &&
                (!pid || row.place.pid == static_cast<std::uint32_t>(*pid));
     }
 };
 
-std::vector<Row> select_rows(const std::vector<Row>& rows, const Selector& selector) {
-    std::vector<Row> selected;
-    std::ranges::copy_if(rows, std::back_inserter(selected), [&](const Row& row) { return selector.fits(row); });
+std::vector<QueueRow> select_rows(const std::vector<QueueRow>& rows, const Selector& selector) {
+    std::vector<QueueRow> selected;
+    std::ranges::copy_if(rows, std::back_inserter(selected), [&](const QueueRow& row) { return selector.fits(row); });
     return selected;
 }
 
@@ -289,8 +289,8 @@ Status sweep_xsks(Instance& instance) {
     if (rows->empty()) return {};
     const auto open = open_places(instance.tables(), *rows);
     if (!open) return fail(open.error());
-    std::vector<Row> stale;
-    for (const Row& row : *rows) {
+    std::vector<QueueRow> stale;
+    for (const QueueRow& row : *rows) {
         // A socket does not come back to an interface that is gone, not even to one that gets its number.
         if (!open->contains(row.place.index) || is_gone(row.key.ifindex)) stale.push_back(row);
     }
@@ -313,7 +313,7 @@ Result<std::vector<XskRow>> read_xsks(const Instance& instance) {
         XskRow& xsk = xsks[target.target.name];
         xsk.target = target.target;
         xsk.count = target.count;
-        for (const Row& row : served) {
+        for (const QueueRow& row : served) {
             const auto device = interface_by_index(row.key.ifindex);
             const auto pid = static_cast<pid_t>(row.place.pid);
             xsk.queues.push_back({row.key.ifindex,
@@ -340,7 +340,7 @@ std::string xsk_hindrance(const Instance& instance, std::uint32_t number) {
     const auto attached = attached_interfaces(instance);
     if (!attached) return attached.error().message();
     bool alive = false;
-    for (const Row& row : served) {
+    for (const QueueRow& row : served) {
         if (!open->contains(row.place.index)) continue;
         alive = true;
         if (std::ranges::find(*attached, row.key.ifindex, &AttachedInterface::ifindex) != attached->end()) return {};

@@ -38,42 +38,42 @@ struct Arguments {
 };
 
 /// An option that a line may have, and where its value or its presence goes.
-struct Option {
+struct BatchOption {
     std::string_view word;
     std::optional<std::string_view> Arguments::*value = nullptr;
     bool Arguments::*present = nullptr;
     Words Arguments::*values = nullptr;  ///< of one that may be given more than once
 };
 
-constexpr Option to_option{"--to", &Arguments::to};
-constexpr Option dev_option{"--dev", &Arguments::dev};
-constexpr Option name_option{"--name", &Arguments::name};
-constexpr Option rate_option{"--rate", &Arguments::rate};
-constexpr Option burst_option{"--burst", &Arguments::burst};
-constexpr Option from_option{"--from", nullptr, nullptr, &Arguments::from};
-constexpr Option v6only_option{"--v6only", nullptr, &Arguments::v6only};
-constexpr Option reuseport_option{"--reuseport", nullptr, &Arguments::reuseport};
+constexpr BatchOption to_option{"--to", &Arguments::to};
+constexpr BatchOption dev_option{"--dev", &Arguments::dev};
+constexpr BatchOption name_option{"--name", &Arguments::name};
+constexpr BatchOption rate_option{"--rate", &Arguments::rate};
+constexpr BatchOption burst_option{"--burst", &Arguments::burst};
+constexpr BatchOption from_option{"--from", nullptr, nullptr, &Arguments::from};
+constexpr BatchOption v6only_option{"--v6only", nullptr, &Arguments::v6only};
+constexpr BatchOption reuseport_option{"--reuseport", nullptr, &Arguments::reuseport};
 
-constexpr Option listener_add_options[] = {to_option,   dev_option,  v6only_option, reuseport_option,
-                                           name_option, from_option, rate_option,   burst_option};
-constexpr Option listener_del_options[] = {dev_option, v6only_option, name_option};
-constexpr Option flow_add_options[] = {to_option};
+constexpr BatchOption listener_add_options[] = {to_option,   dev_option,  v6only_option, reuseport_option,
+                                                name_option, from_option, rate_option,   burst_option};
+constexpr BatchOption listener_del_options[] = {dev_option, v6only_option, name_option};
+constexpr BatchOption flow_add_options[] = {to_option};
 
-std::string list_options(std::span<const Option> options) {
+std::string list_options(std::span<const BatchOption> options) {
     if (options.empty()) return "no options are known here";
     std::string text;
-    for (const Option& option : options)
+    for (const BatchOption& option : options)
         text += fmt::format("{}{}", text.empty() ? "" : ", ", option.word);
     return "the options are: " + text;
 }
 
 /// Reads the option at `words[at]`, and its value; returns how many words that took.
-Result<std::size_t> read_option(std::span<const std::string_view> words, std::span<const Option> options,
+Result<std::size_t> read_option(std::span<const std::string_view> words, std::span<const BatchOption> options,
                                 Arguments& into) {
     const std::string_view word = words.front();
     const auto equals = word.find('=');
     const std::string_view key = word.substr(0, equals);
-    for (const Option& option : options) {
+    for (const BatchOption& option : options) {
         if (option.word != key) continue;
         if (option.present != nullptr) {
             if (equals != std::string_view::npos) {
@@ -98,7 +98,7 @@ Result<std::size_t> read_option(std::span<const std::string_view> words, std::sp
     return fail(ErrorKind::usage, fmt::format("unknown option \"{}\"; {}", key, list_options(options)));
 }
 
-Status read_arguments(std::span<const std::string_view> words, std::span<const Option> options, Arguments& into) {
+Status read_arguments(std::span<const std::string_view> words, std::span<const BatchOption> options, Arguments& into) {
     into.positional.clear();
     into.from.clear();
     into.to = into.dev = into.name = into.rate = into.burst = std::nullopt;
@@ -182,7 +182,7 @@ Result<Listener> listener_of(const Arguments& arguments, Devices& devices) {
 
 /// Feeds each line that says something to `parse`, which returns a Status, and gathers the errors.
 template <typename Parse>
-Status for_each_line(std::istream& in, std::string_view source, std::span<const Option> options, Parse parse) {
+Status for_each_line(std::istream& in, std::string_view source, std::span<const BatchOption> options, Parse parse) {
     BatchErrors errors(source);
     std::string text;
     Words words;
@@ -205,8 +205,8 @@ Result<std::vector<ListenerLine>> parse_listener_batch(std::istream& in, std::st
                                                        const ResolveDevice& resolve_device) {
     std::vector<ListenerLine> lines;
     Devices devices(resolve_device);
-    const std::span<const Option> options =
-        verb == BatchVerb::add ? std::span<const Option>(listener_add_options) : listener_del_options;
+    const std::span<const BatchOption> options =
+        verb == BatchVerb::add ? std::span<const BatchOption>(listener_add_options) : listener_del_options;
     const auto done = for_each_line(in, source, options, [&](std::size_t line, const Arguments& arguments) -> Status {
         if (auto counted = check_count(arguments.positional, 2, "PROTO ENDPOINT [OPTIONS]"); !counted) return counted;
         auto listener = listener_of(arguments, devices);
@@ -220,8 +220,8 @@ Result<std::vector<ListenerLine>> parse_listener_batch(std::istream& in, std::st
 
 Result<std::vector<FlowLine>> parse_flow_batch(std::istream& in, std::string_view source, BatchVerb verb) {
     std::vector<FlowLine> lines;
-    const std::span<const Option> options =
-        verb == BatchVerb::add ? std::span<const Option>(flow_add_options) : std::span<const Option>();
+    const std::span<const BatchOption> options =
+        verb == BatchVerb::add ? std::span<const BatchOption>(flow_add_options) : std::span<const BatchOption>();
     const auto done = for_each_line(in, source, options, [&](std::size_t line, const Arguments& arguments) -> Status {
         const Words& words = arguments.positional;
         if (auto counted = check_count(words, 3, "PROTO LOCAL REMOTE [OPTIONS]"); !counted) return counted;
