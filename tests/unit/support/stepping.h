@@ -2,6 +2,7 @@
 // A child that is stopped after each of its instructions that changed some memory which it shares.
 #pragma once
 
+#include <algorithm>
 #include <csignal>
 #include <cstddef>
 #include <cstring>
@@ -16,16 +17,24 @@
 
 namespace xdemux::test {
 
-/// Runs `work` in a child and calls `stopped` whenever one of its instructions has changed some of `memory`. Throws
-/// std::runtime_error where that is not possible, or the child fails.
+/// Runs `work` in a child and calls `stopped` whenever one of its instructions has changed some of `memory`, which
+/// `stopped` may change too. Throws std::runtime_error where that is not possible, or the child fails.
 inline void step_through(const std::vector<std::span<const std::byte>>& memory, const std::function<void()>& work,
                          const std::function<void()>& stopped) {
     const auto require = [](bool holds, const char* what) {
         if (!holds) throw std::runtime_error(what);
     };
-    std::vector<std::vector<std::byte>> before;
-    for (const auto& part : memory)
-        before.emplace_back(part.begin(), part.end());
+    std::vector<std::vector<std::byte>> before(memory.size());
+    const auto remember = [&] {
+        for (std::size_t i = 0; i < memory.size(); ++i)
+            before[i].assign(memory[i].begin(), memory[i].end());
+    };
+    const auto is_as_before = [&] {
+        return std::equal(memory.begin(), memory.end(), before.begin(), [](const auto& now, const auto& then) {
+            return std::memcmp(now.data(), then.data(), now.size()) == 0;
+        });
+    };
+    remember();
     const pid_t child = ::fork();
     require(child >= 0, "cannot fork");
     if (child == 0) {
@@ -37,13 +46,10 @@ inline void step_through(const std::vector<std::span<const std::byte>>& memory, 
     int status = 0;
     require(::waitpid(child, &status, 0) == child, "the child is gone");
     while (WIFSTOPPED(status)) {
-        bool changed = false;
-        for (std::size_t i = 0; i < memory.size(); ++i) {
-            if (std::memcmp(before[i].data(), memory[i].data(), memory[i].size()) == 0) continue;
-            std::memcpy(before[i].data(), memory[i].data(), memory[i].size());
-            changed = true;
+        if (!is_as_before()) {
+            stopped();
+            remember();  // now, for what looked at it may have changed it too: a packet counts in its flow
         }
-        if (changed) stopped();
         require(::ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr) == 0, "cannot step through the child");
         require(::waitpid(child, &status, 0) == child, "the child is gone");
     }
