@@ -209,7 +209,7 @@ bool closed_port_answers(const std::string& peer) {
     ::inet_pton(AF_INET, "192.0.2.1", &to.sin_addr);
     ::connect(client.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to);
     pollfd polled{client.get(), POLLOUT, 0};
-    return ::poll(&polled, 1, 100) == 1;
+    return ::poll(&polled, 1, patience_ms(100)) == 1;
 }
 
 // SIGKILL is what can be least prepared for: a lost terminal (SIGHUP) and a full disk come after the program is in

@@ -131,7 +131,7 @@ void Delivery::wait_for_wire() {
     const auto frame = ip_packet(from, to, near_mac_).udp(from.port, to.port).bytes();
     if (::send(wire_.get(), frame.data(), frame.size(), 0) < 0) raise("send the mark");
     pollfd polled{mark_.get(), POLLIN, 0};
-    if (::poll(&polled, 1, 5000) != 1) throw std::runtime_error("the mark did not arrive");
+    if (::poll(&polled, 1, test::patience_ms(5000)) != 1) throw std::runtime_error("the mark did not arrive");
     char byte = 0;
     if (::recv(mark_.get(), &byte, 1, 0) < 0) raise("receive the mark");
 }
@@ -156,7 +156,7 @@ Fd Delivery::connecting(const Packet& packet) const {
 void Delivery::connect_from_peer(const Packet& packet, const LiveSockets& sockets, std::optional<Found>& receiver) {
     const Fd client = connecting(packet);
     pollfd polled{client.get(), POLLOUT, 0};
-    if (::poll(&polled, 1, 5000) != 1)
+    if (::poll(&polled, 1, test::patience_ms(5000)) != 1)
         throw std::runtime_error("a connection is neither made nor refused: " + packet.key.to_string());
     if ((polled.revents & (POLLERR | POLLHUP)) != 0) return;  // refused
     Fd accepted;

@@ -114,7 +114,7 @@ class FirstPacket:
         """What the host does now that the socket is gone: a SYN is refused, or not answered at all."""
         before = WORLD.packets("closed", self.closed)
         with client_to(socket.SOCK_STREAM, address) as client:
-            client.settimeout(0.3)
+            client.settimeout(SECONDS if self.closed == "reject" else 0.3)
             with self.assertRaises(ConnectionRefusedError if self.closed == "reject" else TimeoutError):
                 client.connect((address, PORT))
         self.assertGreater(WORLD.packets("closed", self.closed), before)

@@ -4,7 +4,7 @@ import unittest
 
 import clients
 import servers
-from world import WORLD
+from world import TIME_SCALE, WORLD
 
 
 class Outbound:
@@ -28,7 +28,7 @@ class Outbound:
             for address in WORLD.peer.addresses:
                 for protocol in ("tcp", "udp"):
                     with self.subTest(f"{protocol} {address}"), self.assertRaises(ConnectionRefusedError):
-                        WORLD.host.exchange(protocol, (address, 9), seconds=5)
+                        WORLD.host.exchange(protocol, (address, 9), seconds=5 * TIME_SCALE)
 
 
 class OutboundWithClosedPortsDropped(Outbound, unittest.TestCase):

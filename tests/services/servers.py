@@ -5,10 +5,10 @@ import os
 import signal
 import subprocess
 
-from world import WORLD, run, wait_for
+from world import TIME_SCALE, WORLD, run, wait_for
 
 UNPRIVILEGED = "nobody"
-STOP_SECONDS = 20
+STOP_SECONDS = 20 * TIME_SCALE
 
 
 def postgres_program(name):

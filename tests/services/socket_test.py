@@ -39,7 +39,7 @@ class Example:
 
     def end(self, by=signal.SIGTERM):
         self.process.send_signal(by)
-        self.process.wait(20)
+        self.process.wait(20 * TIME_SCALE)
 
     def __enter__(self):
         return self
@@ -77,7 +77,7 @@ def fetch(address, port):
 def ask(address, port):
     """The same over UDP; a connected socket hears an answer from elsewhere not at all."""
     with WORLD.peer.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(5)
+        client.settimeout(5 * TIME_SCALE)
         client.connect((address, port))
         client.send(b"?")
         asked, pid = client.recv(2048).decode().split(" by ")

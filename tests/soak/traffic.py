@@ -11,7 +11,7 @@ import threading
 import time
 
 import own
-from world import WORLD, run
+from world import TIME_SCALE, WORLD, run
 
 PORT = 7777
 PAUSE = 0.0005  # seconds between two bursts
@@ -64,7 +64,7 @@ while True:
         else:
             peer, _ = key.fileobj.accept()
             with peer:
-                peer.settimeout(5)
+                peer.settimeout({5 * TIME_SCALE})
                 peer.sendall(peer.recv(1))
 """
 
@@ -91,7 +91,7 @@ class Clients(Worker):
     def exchange(self, protocol, address):
         kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
         with WORLD.peer.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind) as client:
-            client.settimeout(5)
+            client.settimeout(5 * TIME_SCALE)
             client.connect((address, PORT))
             client.send(b"?")
             if client.recv(1) != b"?":

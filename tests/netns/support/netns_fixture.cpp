@@ -19,17 +19,6 @@
 namespace xdemux::test {
 namespace {
 
-double time_scale() {
-    const char* text = std::getenv("XDEMUX_TIME_SCALE");
-    if (text == nullptr) return 1.0;
-    double scale = 0;
-    const char* end = text + std::strlen(text);
-    const auto [parsed, error] = std::from_chars(text, end, scale);
-    if (error != std::errc() || parsed != end || scale <= 0)
-        throw std::runtime_error(fmt::format("XDEMUX_TIME_SCALE is \"{}\", not a positive number", text));
-    return scale;
-}
-
 bool carrier_is_up(const std::string& device) {
     // Not from /sys, which still shows the namespace that it was mounted in.
     return run(fmt::format("ip -o link show dev {}", device)).find("LOWER_UP") != std::string::npos;
@@ -45,6 +34,21 @@ struct Topology {
 std::unique_ptr<Topology> topology;
 
 }  // namespace
+
+double time_scale() {
+    const char* text = std::getenv("XDEMUX_TIME_SCALE");
+    if (text == nullptr) return 1.0;
+    double scale = 0;
+    const char* end = text + std::strlen(text);
+    const auto [parsed, error] = std::from_chars(text, end, scale);
+    if (error != std::errc() || parsed != end || scale <= 0)
+        throw std::runtime_error(fmt::format("XDEMUX_TIME_SCALE is \"{}\", not a positive number", text));
+    return scale;
+}
+
+int patience_ms(int milliseconds) {
+    return static_cast<int>(milliseconds * time_scale());
+}
 
 std::string run(const std::string& command) {
     FILE* pipe = ::popen(fmt::format("{{ {} ; }} 2>&1", command).c_str(), "re");

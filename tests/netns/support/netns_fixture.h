@@ -19,8 +19,13 @@ std::string run(const std::string& command);
 /// As run(), in the namespace `netns`. bpffs stays visible there, unlike under `ip netns exec`.
 std::string run_in(const std::string& netns, const std::string& command);
 
-/// Asks until `condition` holds; false once `limit` is over. The limit is multiplied by the environment variable
-/// XDEMUX_TIME_SCALE (a positive number), which an emulated machine sets.
+/// XDEMUX_TIME_SCALE, a positive number that limits on waiting are multiplied by, which an emulated machine sets; 1
+/// unless it is set.
+double time_scale();
+/// So many milliseconds as poll(2) takes them, multiplied by time_scale().
+int patience_ms(int milliseconds);
+
+/// Asks until `condition` holds; false once `limit`, multiplied by time_scale(), is over.
 bool wait_until(const std::function<bool()>& condition,
                 std::chrono::milliseconds limit = std::chrono::milliseconds(5000));
 

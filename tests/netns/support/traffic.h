@@ -14,6 +14,8 @@
 #include <xdemux/base/fd.h>
 #include <xdemux/kernel/netns.h>
 
+#include "support/netns_fixture.h"
+
 namespace xdemux::test {
 
 /// Sends datagrams from the peer, at most a few ahead of the receiver, and counts those that arrive.
@@ -44,7 +46,8 @@ class Traffic {
 
     void send_from(const std::string& peer) {
         const auto to = address();
-        const timeval patience{2, 0};
+        const int milliseconds = patience_ms(2000);
+        const timeval patience{milliseconds / 1000, milliseconds % 1000 * 1000};
         ::setsockopt(receiver_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         if (::bind(receiver_.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) return;
         const auto scope = NetnsScope::enter(peer);
