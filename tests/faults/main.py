@@ -45,12 +45,16 @@ def tell(what, tally, failures):
     return failures
 
 
-def faults_of_the_world(seconds):
+def faults_of_the_world(seconds, part):
+    """Of the changes where nothing can be kept, the part; all else is the first part's."""
     failed = 0
     places = ((world_faults.FULL_RUN, "/run full"), (world_faults.NO_FILES_IN_RUN, "no new file in /run"),
               (world_faults.NO_PINS, "a bpffs that takes nothing"))
-    faults = [functools.partial(world_faults.no_room, *place) for place in places]
-    for fault in (world_faults.memory_limit, *faults, lambda: world_faults.two_tools(seconds), world_faults.device_goes):
+    names = part.of(world_faults.SOME_CHANGES)
+    faults = [functools.partial(world_faults.no_room, *place, names) for place in places if names]
+    if part.number == 1:
+        faults = [world_faults.memory_limit, *faults, lambda: world_faults.two_tools(seconds), world_faults.device_goes]
+    for fault in faults:
         try:
             print(fault(), flush=True)
         except AssertionError as error:
@@ -64,7 +68,7 @@ def everything(arguments, drawn):
     try:
         failed = tell("calls that failed", *inject.run(arguments.injections, part, drawn))
         failed += tell("changes that were killed", *kill.run(arguments.kills, part, drawn))
-        return failed if part.number > 1 else failed + faults_of_the_world(arguments.seconds)
+        return failed + faults_of_the_world(arguments.seconds, part)
     finally:
         HANDED_OVER.close()
 
