@@ -166,7 +166,9 @@ TEST_F(Usage, BadEndpointsAreRefusedWithTheReason) {
 TEST_F(Usage, BadGuardsAreRefusedWithTheReason) {
     expect_refused("listener add tcp *:22 --from 10.0.0.1/8", 2,
                    "prefix \"10.0.0.1/8\" has host bits set; use 10.0.0.0/8");
-    expect_refused("listener add tcp *:22 --from 10.0.0.0/8, 2001:db8::/32", 2, "source: \"\" is not an .*");
+    expect_refused("listener add tcp *:22 --from 10.0.0.0/8,,2001:db8::/32", 2, "source: \"\" is not an .*");
+    expect_refused("listener add tcp *:22 --from 10.0.0.0/8, 2001:db8::/32", 2, "unexpected \"2001:db8::/32\" .*");
+    expect_refused("listener add --from 10.0.0.0/8 tcp *:22 --rate 0", 2, "--rate \"0\" .*");  // swallows no more words
     expect_refused("listener add tcp *:22 --rate 0", 2, "--rate \"0\" is no number of packets from 1 to 10000000");
     expect_refused("listener add tcp *:22 --rate 10000001", 2, "--rate \"10000001\" is no number of .*");
     expect_refused("listener add tcp *:22 --rate 10 --burst 0", 2, "--burst \"0\" is no number of .*");
