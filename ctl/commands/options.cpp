@@ -22,12 +22,12 @@ Result<std::uint64_t> parse_number(std::string_view text, std::string_view what,
     return number;
 }
 
-void add_dry_run(Command app, bool& dry_run) {
-    app.add_flag("--dry-run", dry_run, "check everything, change nothing");
+void add_dry_run(Command command, bool& dry_run) {
+    command.add_flag("--dry-run", dry_run, "check everything, change nothing");
 }
 
-void add_force(Command app, bool& force) {
-    app.add_flag("--force", force, "even where it would cut off your own connection, or live traffic");
+void add_force(Command command, bool& force) {
+    command.add_flag("--force", force, "even where it would cut off your own connection, or live traffic");
 }
 
 std::optional<Safeguard> safeguard_unless(bool force) {
@@ -57,14 +57,16 @@ Result<std::optional<std::chrono::seconds>> SettingsArguments::confirm_within() 
     return std::chrono::seconds(*seconds);
 }
 
-void add_settings_options(Command app, SettingsArguments& arguments) {
-    Option monitor = app.add_flag("--monitor", arguments.monitor, "count what would be done, do nothing");
-    app.add_flag("--enforce", arguments.enforce, "drop and reject for real").excludes(monitor);
-    app.add_option("--closed", arguments.closed, "what becomes of packets to closed endpoints: pass, drop or reject")
+void add_settings_options(Command command, SettingsArguments& arguments) {
+    Option monitor = command.add_flag("--monitor", arguments.monitor, "count what would be done, do nothing");
+    command.add_flag("--enforce", arguments.enforce, "drop and reject for real").excludes(monitor);
+    command
+        .add_option("--closed", arguments.closed, "what becomes of packets to closed endpoints: pass, drop or reject")
         .type_name("POLICY");
-    app.add_flag("--no-host", arguments.no_host, "do not ask the host's own sockets");
-    app.add_option("--confirm", arguments.confirm,
-                   "go back by itself after so many seconds, 1 to 86400, unless xdemux confirm is run")
+    command.add_flag("--no-host", arguments.no_host, "do not ask the host's own sockets");
+    command
+        .add_option("--confirm", arguments.confirm,
+                    "go back by itself after so many seconds, 1 to 86400, unless xdemux confirm is run")
         .type_name("SECONDS");
 }
 
@@ -74,11 +76,12 @@ Result<Filter> FilterArguments::filter() const {
     return filter->only(ipv4 ? Family::ipv4 : Family::ipv6);
 }
 
-void add_filter_options(Command app, FilterArguments& arguments) {
-    app.add_option("FILTER", arguments.words, "in the words of ss(8): state listening, sport = :443, dst 10.0.0.0/8");
-    app.add_flag("-4", arguments.ipv4, "IPv4 alone");
-    app.add_flag("-6", arguments.ipv6, "IPv6 alone");
-    app.add_flag("-n,--numeric", arguments.numeric, "numbers, no service names");
+void add_filter_options(Command command, FilterArguments& arguments) {
+    command.add_option("FILTER", arguments.words,
+                       "in the words of ss(8): state listening, sport = :443, dst 10.0.0.0/8");
+    command.add_flag("-4", arguments.ipv4, "IPv4 alone");
+    command.add_flag("-6", arguments.ipv6, "IPv6 alone");
+    command.add_flag("-n,--numeric", arguments.numeric, "numbers, no service names");
 }
 
 Result<BatchInput> BatchInput::open(const std::string& path) {

@@ -26,13 +26,13 @@ Result<std::uint64_t> parse_number(std::string_view text, std::string_view what,
                                    std::uint64_t most);
 
 /// --dry-run
-void add_dry_run(Command app, bool& dry_run);
+void add_dry_run(Command command, bool& dry_run);
 /// What --to takes, for the help.
 inline constexpr const char* target_forms =
     "pass, drop, reject, cpu:N, cpu:N-M, dev:IFNAME, group:NAME, xsk:NAME or socket:NAME";
 
 /// --force, of what would be refused with ErrorKind::refused.
-void add_force(Command app, bool& force);
+void add_force(Command command, bool& force);
 /// What a command must not cut off; nothing with --force.
 std::optional<Safeguard> safeguard_unless(bool force);
 
@@ -50,7 +50,7 @@ struct SettingsArguments {
     [[nodiscard]] Result<std::optional<std::chrono::seconds>> confirm_within() const;
 };
 /// --monitor, --enforce, --closed, --no-host, --confirm.
-void add_settings_options(Command app, SettingsArguments& arguments);
+void add_settings_options(Command command, SettingsArguments& arguments);
 
 /// FILTER -4 -6 -n
 struct FilterArguments {
@@ -63,7 +63,7 @@ struct FilterArguments {
     [[nodiscard]] Result<Filter> filter() const;
     [[nodiscard]] PortNames names() const { return numeric ? PortNames() : PortNames::system(); }
 };
-void add_filter_options(Command app, FilterArguments& arguments);
+void add_filter_options(Command command, FilterArguments& arguments);
 
 /// What `--batch FILE` reads; "-" is standard input.
 class BatchInput {
