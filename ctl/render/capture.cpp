@@ -7,6 +7,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <xdemux/base/units.h>
 #include <xdemux/ops/snapshot.h>
 
 #include "render/explanation.h"
@@ -15,12 +16,10 @@
 namespace xdemux {
 namespace {
 
-constexpr std::uint64_t second_ns = 1'000'000'000;
-
 /// "2026-01-31 23:59:59.000000001"
 std::string time_text(std::uint64_t time_ns) {
-    const auto seconds = static_cast<std::time_t>(time_ns / second_ns);
-    return fmt::format("{:%F %T}.{:09}", fmt::gmtime(seconds), time_ns % second_ns);
+    const auto seconds = static_cast<std::time_t>(time_ns / std::uint64_t{ns_per_second});
+    return fmt::format("{:%F %T}.{:09}", fmt::gmtime(seconds), time_ns % std::uint64_t{ns_per_second});
 }
 
 std::string end_text(const SocketAddress& end, const std::optional<Proto>& proto, const PortNames& names) {

@@ -9,12 +9,11 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <xdemux/base/units.h>
 #include <xdemux/ops/snapshot.h>
 
 namespace xdemux {
 namespace {
-
-constexpr std::int64_t second_ns = 1'000'000'000;
 
 Json to_json(const std::optional<PacketEnd>& end) {
     if (!end) return nullptr;
@@ -54,8 +53,8 @@ std::string line(std::string_view time, std::string_view verdict, std::string_vi
 }  // namespace
 
 std::string wall_time_text(std::int64_t time_ns) {
-    const std::time_t seconds = time_ns / second_ns;
-    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:09}Z", fmt::gmtime(seconds), time_ns % second_ns);
+    const std::time_t seconds = time_ns / ns_per_second;
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:09}Z", fmt::gmtime(seconds), time_ns % ns_per_second);
 }
 
 Json to_json(const PacketEvent& event) {

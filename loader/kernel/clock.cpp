@@ -2,13 +2,12 @@
 #include <ctime>
 #include <sstream>
 
+#include <xdemux/base/units.h>
 #include <xdemux/kernel/clock.h>
 #include <xdemux/kernel/text_file.h>
 
 namespace xdemux {
 namespace {
-
-constexpr std::int64_t ns_per_second = 1'000'000'000;
 
 std::int64_t now_ns(clockid_t clock) {
     timespec now{};

@@ -14,13 +14,12 @@
 #include <unistd.h>
 
 #include <xdemux/base/fd.h>
+#include <xdemux/base/units.h>
 #include <xdemux/kernel/clock.h>
 #include <xdemux/kernel/detached.h>
 
 namespace xdemux {
 namespace {
-
-constexpr std::uint64_t ns_per_second = 1'000'000'000;
 
 void leave_everything() {
     ::setsid();
@@ -59,8 +58,8 @@ bool wait_while_file_stays(const char* path, std::uint64_t until_boot_ns) {
     // timerfd_settime(2) reads times as clock_gettime(2) shows them here.
     const auto until = until_boot_ns + static_cast<std::uint64_t>(boot_offset_ns());
     itimerspec at{};
-    at.it_value.tv_sec = static_cast<time_t>(until / ns_per_second);
-    at.it_value.tv_nsec = static_cast<long>(until % ns_per_second);
+    at.it_value.tv_sec = static_cast<time_t>(until / std::uint64_t{ns_per_second});
+    at.it_value.tv_nsec = static_cast<long>(until % std::uint64_t{ns_per_second});
     ::timerfd_settime(timer.get(), TFD_TIMER_ABSTIME, &at, nullptr);
     // A file that is replaced by rename(2) loses its last link.
     if (::inotify_add_watch(watch.get(), path, IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB) < 0) return false;

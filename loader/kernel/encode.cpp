@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <xdemux/base/units.h>
 #include <xdemux/kernel/encode.h>
 
 namespace xdemux {
@@ -24,7 +25,6 @@ static_assert(same(hint_wildcard_guarded, contract::HINT_WILDCARD_GUARDED));
 static_assert(same(Proto::tcp, contract::PROTO_TCP) && same(Proto::udp, contract::PROTO_UDP));
 static_assert(Listener::max_name < contract::NAME_SIZE);
 
-constexpr std::uint64_t ns_per_second = 1'000'000'000;
 static_assert(Rate::most <= ns_per_second);
 
 template <std::size_t Size>
@@ -195,7 +195,7 @@ contract::guard encode(const Guard& guard) {
     out.prefixes = static_cast<std::uint32_t>(guard.sources.size());
     if (!guard.rate) return out;
     out.packets_per_second = guard.rate->packets_per_second;
-    out.packet_ns = ns_per_second / guard.rate->packets_per_second;
+    out.packet_ns = std::uint64_t{ns_per_second} / guard.rate->packets_per_second;
     out.burst_ns = (guard.rate->burst - 1) * out.packet_ns;
     return out;
 }

@@ -8,10 +8,10 @@
 
 #include <xdemux/kernel/link.h>
 
+#include "error_number.h"
+
 namespace xdemux {
 namespace {
-
-constexpr int error_not_supported = 524;  // the kernel's ENOTSUPP, which libc does not know
 
 /// A descriptor, or the negated errno.
 int try_link(int program, std::uint32_t ifindex, __u32 flags) {

@@ -12,11 +12,12 @@
 
 #include <xdemux/kernel/map.h>
 
+#include "error_number.h"
+
 namespace xdemux {
 namespace {
 
 constexpr std::uint32_t batch_entries = 4096;
-constexpr int error_not_supported = 524;  // the kernel's ENOTSUPP, which libc does not know
 
 /// The kernel wants room for values in multiples of eight bytes, and copies without padding between them.
 std::size_t value_room(std::size_t value_stride) {

@@ -4,17 +4,17 @@
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
-#include <memory>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <xdemux/kernel/group_table.h>
 #include <xdemux/kernel/map.h>
 #include <xdemux/kernel/object.h>
+
+#include "libbpf_object.h"
 
 // The generated header names the contract's types without their namespace.
 namespace xdemux::contract {
@@ -29,16 +29,6 @@ constexpr const char* pipeline_name = "xdemux";
 constexpr const char* socket_lookup_name = "xdemux_sockets";
 constexpr std::size_t log_size = std::size_t{4} << 20;  // bytes; the verifier's log of a refused program
 constexpr std::size_t log_lines_shown = 4;
-
-struct CloseObject {
-    void operator()(bpf_object* object) const { ::bpf_object__close(object); }
-};
-using ObjectPtr = std::unique_ptr<bpf_object, CloseObject>;
-
-/// libbpf's warnings go to stderr, which belongs to the front end; what they say is in our errors.
-void silence_libbpf() {
-    ::libbpf_set_print(nullptr);
-}
 
 std::string_view last_lines(std::string_view log) {
     while (!log.empty() && log.back() == '\n')
@@ -143,12 +133,6 @@ constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t to) {
 /// buckets, struct lpm_trie_node with the inner node that it may need.
 constexpr std::uint64_t hash_entry_overhead = 48 + 2 * 16;
 constexpr std::uint64_t trie_entry_overhead = 2 * 40;
-
-Result<Fd> duplicate(int fd) {
-    Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
-    if (copy.valid()) return copy;
-    return fail_system(errno, "cannot duplicate a descriptor");
-}
 
 /// A descriptor of its own; none where it was not wanted.
 Result<Fd> loaded_program(bpf_object* object, const char* name, bool wanted) {

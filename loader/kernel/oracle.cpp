@@ -4,17 +4,17 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 
 #include <xdemux/kernel/encode.h>
 #include <xdemux/kernel/oracle.h>
 #include <xdemux/kernel/test_run.h>
+
+#include "libbpf_object.h"
 
 // The generated header names the contract's types without their namespace.
 namespace xdemux::contract {
@@ -24,13 +24,8 @@ namespace xdemux::contract {
 namespace xdemux {
 namespace {
 
-struct CloseObject {
-    void operator()(bpf_object* object) const { ::bpf_object__close(object); }
-};
-using ObjectPtr = std::unique_ptr<bpf_object, CloseObject>;
-
-Result<ObjectPtr> load_object() {
-    ::libbpf_set_print(nullptr);  // what it would print is in our errors
+Result<ObjectPtr> load_oracle() {
+    silence_libbpf();
     std::size_t size = 0;
     const void* bytes = contract::oracle__elf_bytes(&size);
     bpf_object_open_opts options{};
@@ -41,12 +36,6 @@ Result<ObjectPtr> load_object() {
     if (const int failed = ::bpf_object__load(object.get()); failed != 0)
         return fail_system(-failed, "cannot load the program that asks the kernel");
     return object;
-}
-
-Result<Fd> duplicate(int fd) {
-    Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
-    if (!copy.valid()) return fail_system(errno, "cannot duplicate a descriptor");
-    return copy;
 }
 
 template <typename Value>
@@ -90,7 +79,7 @@ OracleAnswer decode_answer(const contract::answer& answer, Proto proto) {
 }  // namespace
 
 Result<Oracle> Oracle::load() {
-    const auto object = load_object();
+    const auto object = load_oracle();
     if (!object) return fail(object.error());
     auto program = duplicate(::bpf_program__fd(::bpf_object__find_program_by_name(object->get(), "oracle")));
     if (!program) return fail(program.error());

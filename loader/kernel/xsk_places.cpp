@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -10,6 +9,7 @@
 #include <xdemux/kernel/test_run.h>
 #include <xdemux/kernel/xsk_places.h>
 
+#include "libbpf_object.h"
 #include "xsk_places.skel.h"
 
 namespace xdemux {
@@ -18,14 +18,9 @@ namespace {
 constexpr std::size_t batch = 64;          // what xsk_places.bpf.c looks at
 constexpr std::size_t smallest_frame = 4;  // words: 14 bytes, which is what BPF_PROG_TEST_RUN wants
 
-struct CloseObject {
-    void operator()(bpf_object* object) const { ::bpf_object__close(object); }
-};
-using ObjectPtr = std::unique_ptr<bpf_object, CloseObject>;
-
-Result<ObjectPtr> load_object(const MapHandle& xsks) {
+Result<ObjectPtr> load_places(const MapHandle& xsks) {
     constexpr auto what = "cannot load the program that looks at the AF_XDP sockets";
-    ::libbpf_set_print(nullptr);  // what it would print is in our errors
+    silence_libbpf();
     std::size_t size = 0;
     const void* bytes = xsk_places__elf_bytes(&size);
     ObjectPtr object(::bpf_object__open_mem(bytes, size, nullptr));
@@ -41,7 +36,7 @@ Result<ObjectPtr> load_object(const MapHandle& xsks) {
 Result<std::set<std::uint32_t>> taken_xsk_places(const MapHandle& xsks, const std::vector<std::uint32_t>& places) {
     std::set<std::uint32_t> taken;
     if (places.empty()) return taken;
-    const auto object = load_object(xsks);
+    const auto object = load_places(xsks);
     if (!object) return fail(object.error());
     const int program = ::bpf_program__fd(::bpf_object__next_program(object->get(), nullptr));
     for (std::size_t first = 0; first < places.size(); first += batch) {

@@ -35,7 +35,7 @@ class SocketNames {
     std::optional<std::unordered_map<std::uint64_t, Process>> owners_;
 };
 
-std::optional<PendingEphemeral> decode(const std::optional<PendingRecord>& record) {
+std::optional<PendingEphemeral> pending_of(const std::optional<PendingRecord>& record) {
     if (!record) return std::nullopt;
     const auto left = static_cast<std::int64_t>(record->deadline_ns) - static_cast<std::int64_t>(boot_now_ns());
     return PendingEphemeral{record->fallback, std::chrono::nanoseconds(std::max<std::int64_t>(left, 0))};
@@ -122,7 +122,7 @@ Result<EphemeralStatus> read_ephemeral(std::string_view instance) {
     SocketNames names;
     status.listeners = listeners_inside(*sockets, listeners_of(instance), status.settings, std::ref(names));
     status.reuse = time_wait_reuse();
-    if (record) status.pending = decode(*record);
+    if (record) status.pending = pending_of(*record);
     return status;
 }
 
@@ -151,7 +151,7 @@ Result<EphemeralImpact> change_ephemeral(std::string_view instance, const Epheme
 Result<std::optional<PendingEphemeral>> pending_ephemeral() {
     const auto record = read_pending();
     if (!record) return fail(record.error());
-    return decode(*record);
+    return pending_of(*record);
 }
 
 Status confirm_ephemeral() {

@@ -11,11 +11,6 @@
 namespace xdemux {
 namespace {
 
-bool waits(const HostSocket& socket) {
-    return (socket.state == HostSocketState::listen || socket.state == HostSocketState::unconnected) &&
-           socket.local_port != 0;
-}
-
 bool is_outgoing(const HostSocket& socket, const PortRange& range,
                  const std::set<std::pair<Proto, std::uint16_t>>& served) {
     return socket.remote_port != 0 && range.covers(socket.local_port) &&
@@ -25,7 +20,7 @@ bool is_outgoing(const HostSocket& socket, const PortRange& range,
 std::set<std::pair<Proto, std::uint16_t>> ports_served(std::span<const HostSocket> sockets) {
     std::set<std::pair<Proto, std::uint16_t>> served;
     for (const HostSocket& socket : sockets)
-        if (waits(socket)) served.emplace(socket.proto, socket.local_port);
+        if (socket.waits_for_anyone() && socket.local_port != 0) served.emplace(socket.proto, socket.local_port);
     return served;
 }
 

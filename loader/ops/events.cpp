@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <xdemux/base/units.h>
 #include <xdemux/kernel/clock.h>
 #include <xdemux/kernel/encode.h>
 #include <xdemux/kernel/lock.h>
@@ -21,7 +22,6 @@ namespace xdemux {
 namespace {
 
 constexpr std::uint64_t watch_ahead_ns = 3'000'000'000;
-constexpr std::uint64_t second_ns = 1'000'000'000;
 
 using WatchTable = MappedArray<contract::watch>;
 using LimitTable = CounterMap<contract::watch_limit>;
@@ -74,7 +74,8 @@ class EventStream::State {
         if (!lost) return fail(lost.error());
         lost_before_ = lost->lost;
         contract::watch& watch = watch_[0];
-        std::atomic_ref(watch.event_ns).store(options.per_second == 0 ? 0 : second_ns / options.per_second);
+        std::atomic_ref(watch.event_ns)
+            .store(options.per_second == 0 ? 0 : std::uint64_t{ns_per_second} / options.per_second);
         std::atomic_ref(watch.one_in).store(options.one_in);
         watch_until(coarse_now_ns() + watch_ahead_ns);
         return {};

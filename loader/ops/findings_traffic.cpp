@@ -69,10 +69,6 @@ bool hears(const HostSocket& socket, Family family) {
     return socket.local.family() == family || (socket.local.family() == Family::ipv6 && !socket.v6only);
 }
 
-bool waits(const HostSocket& socket) {
-    return socket.state == HostSocketState::listen || socket.state == HostSocketState::unconnected;
-}
-
 bool is_met(Proto proto, Family family, const PortRange& ports, const Shelter& shelter, const TrafficFacts& facts) {
     Covered covered;
     for (const auto& [id, listener] : shelter.listeners.listeners()) {
@@ -83,7 +79,7 @@ bool is_met(Proto proto, Family family, const PortRange& ports, const Shelter& s
         if (counts && hears(listener.scope(), family)) covered.add(listener.local.ports);
     }
     for (const auto& socket : facts.sockets) {
-        if (shelter.host && socket.proto == proto && waits(socket) && socket.local.is_wildcard() &&
+        if (shelter.host && socket.proto == proto && socket.waits_for_anyone() && socket.local.is_wildcard() &&
             socket.ifindex == 0 && socket.local_port != 0 && hears(socket, family))
             covered.add(PortRange::one(socket.local_port));
     }

@@ -26,7 +26,7 @@ contract::flow_state encode(LeaseState state) {
 }
 
 /// None of what is no lease.
-std::optional<LeaseState> decode(contract::flow_state state) {
+std::optional<LeaseState> lease_state_of(contract::flow_state state) {
     switch (state) {
         case contract::FLOW_LEASED:
             return LeaseState::leased;
@@ -91,7 +91,7 @@ class FlowLedger : public LeaseLedger {
 
     Status for_each(const std::function<bool(const Lease&)>& each) override {
         return table().for_each([&](const FlowTable::Found& found) {
-            const auto lease = lease_of(xdemux::decode(found.key), found.facts);
+            const auto lease = lease_of(decode(found.key), found.facts);
             return lease ? each(*lease) : true;
         });
     }
@@ -116,7 +116,7 @@ class FlowLedger : public LeaseLedger {
     }
 
     [[nodiscard]] std::optional<Lease> lease_of(const FlowKey& key, const FlowFacts& facts) const {
-        const auto state = decode(facts.state);
+        const auto state = lease_state_of(facts.state);
         if (!state || facts.owner == 0) return std::nullopt;
         return Lease{key, {*state, facts.owner, facts.touched_ns, target_of(facts.target)}};
     }

@@ -4,10 +4,6 @@
 namespace xdemux {
 namespace {
 
-bool waits_for_anyone(const HostSocket& socket) {
-    return socket.state == HostSocketState::listen || socket.state == HostSocketState::unconnected;
-}
-
 bool hears_address(const HostSocket& socket, const Address& address) {
     if (!socket.local.is_wildcard()) return socket.local == address;
     if (socket.local.family() == address.family()) return true;
@@ -20,12 +16,12 @@ bool hears(const HostSocket& socket, const FlowKey& packet, std::uint32_t ifinde
     if (socket.proto != packet.proto || socket.local_port != packet.local.port) return false;
     if (socket.state == HostSocketState::close || !hears_address(socket, packet.local.address)) return false;
     if (socket.ifindex != 0 && socket.ifindex != ifindex) return false;
-    return waits_for_anyone(socket) ||
+    return socket.waits_for_anyone() ||
            (socket.remote == packet.remote.address && socket.remote_port == packet.remote.port);
 }
 
 HostRank host_rank(const HostSocket& socket, const FlowKey& packet) {
-    return {waits_for_anyone(socket), socket.local.is_wildcard(), socket.ifindex == 0,
+    return {socket.waits_for_anyone(), socket.local.is_wildcard(), socket.ifindex == 0,
             socket.local.family() != packet.local.address.family()};
 }
 

@@ -24,7 +24,7 @@ Result<Proto> proto_of(int protocol) {
     return fail(ErrorKind::usage, "the protocol is neither IPPROTO_TCP nor IPPROTO_UDP");
 }
 
-Result<SocketAddress> decode(const sockaddr* address) {
+Result<SocketAddress> address_of(const sockaddr* address) {
     if (address != nullptr && address->sa_family == AF_INET) {
         sockaddr_in from{};
         std::memcpy(&from, address, sizeof from);
@@ -48,12 +48,12 @@ struct Ends {
     SocketAddress local, remote;
 };
 
-Result<Ends> decode(int protocol, const sockaddr* local, const sockaddr* remote) {
+Result<Ends> ends_of(int protocol, const sockaddr* local, const sockaddr* remote) {
     const auto proto = proto_of(protocol);
     if (!proto) return fail(proto.error());
-    const auto from = decode(local);
+    const auto from = address_of(local);
     if (!from) return fail(from.error());
-    const auto to = decode(remote);
+    const auto to = address_of(remote);
     if (!to) return fail(to.error());
     return Ends{*proto, *from, *to};
 }
@@ -65,7 +65,7 @@ void set_port(sockaddr* address, std::uint16_t port) {
     std::memcpy(reinterpret_cast<char*>(address) + offset, &wire, sizeof wire);
 }
 
-Result<PortAllocatorOptions> decode(const xdemux_ports_options* given) {
+Result<PortAllocatorOptions> options_of(const xdemux_ports_options* given) {
     PortAllocatorOptions options;
     if (given == nullptr) return options;
     if (given->owner != nullptr) options.owner = given->owner;
@@ -94,7 +94,7 @@ int xdemux_ports_open(const char* instance, const xdemux_ports_options* options,
     return guarded({message, size}, [&]() -> Status {
         if (instance == nullptr || ports == nullptr) return fail(ErrorKind::usage, "an argument is missing");
         *ports = nullptr;
-        const auto decoded = decode(options);
+        const auto decoded = options_of(options);
         if (!decoded) return fail(decoded.error());
         auto opened = PortAllocator::open(instance, *decoded);
         if (!opened) return fail(opened.error());
@@ -110,7 +110,7 @@ void xdemux_ports_close(xdemux_ports* ports) {
 int xdemux_ports_lease(xdemux_ports* ports, int protocol, sockaddr* local, const sockaddr* remote, char* message,
                        size_t size) {
     return guarded({message, size}, [&]() -> Status {
-        const auto ends = decode(protocol, local, remote);
+        const auto ends = ends_of(protocol, local, remote);
         if (!ends) return fail(ends.error());
         const auto leased = ports->allocator.lease(ends->proto, ends->local.address, ends->remote);
         if (!leased) return fail(leased.error());
@@ -122,7 +122,7 @@ int xdemux_ports_lease(xdemux_ports* ports, int protocol, sockaddr* local, const
 int xdemux_ports_release(xdemux_ports* ports, int protocol, const sockaddr* local, const sockaddr* remote,
                          char* message, size_t size) {
     return guarded({message, size}, [&]() -> Status {
-        const auto ends = decode(protocol, local, remote);
+        const auto ends = ends_of(protocol, local, remote);
         if (!ends) return fail(ends.error());
         return ports->allocator.release(ends->proto, ends->local, ends->remote);
     });

@@ -19,7 +19,7 @@ namespace {
 /// How often a search begins anew where all seemed taken, or the ports of an owner are counted anew: either asks the
 /// whole ledger.
 constexpr std::uint64_t look_again_ns = 100'000'000;
-constexpr int attempts = 4;
+constexpr int search_attempts = 4;
 
 SipKey random_key() {
     SipKey key;
@@ -267,7 +267,7 @@ Result<SocketAddress> PortAllocator::Impl::lease(Proto proto, const Address& loc
 
 Result<SocketAddress> PortAllocator::Impl::claim_port(const Wanted& wanted) {
     const auto& [proto, local, remote] = wanted;
-    for (int attempt = 0; attempt < attempts; ++attempt) {
+    for (int attempt = 0; attempt < search_attempts; ++attempt) {
         const auto from = source({proto, local});
         if (!from) return fail(from.error());
         auto port = choose(**from, wanted, false);

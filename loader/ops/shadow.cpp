@@ -17,10 +17,6 @@ constexpr std::size_t most_addresses = 8;
 constexpr std::size_t senders_per_socket = 16;
 constexpr std::size_t most_senders = 1024;
 
-bool waits_for_anyone(const HostSocket& socket) {
-    return socket.state == HostSocketState::listen || socket.state == HostSocketState::unconnected;
-}
-
 /// An address for documentation (RFC 5737, RFC 3849), which no connected socket has as its peer.
 SocketAddress sender(Family family, std::size_t number) {
     const auto port = static_cast<std::uint16_t>(1024 + number * 37);
@@ -54,7 +50,7 @@ SocketShadows::SocketShadows(const std::vector<HostSocket>& sockets, const Liste
     for (const auto& [id, listener] : listeners.listeners())
         any_ends_ = any_ends_ || !reaches_stack(listener.target.kind);
     for (const HostSocket& socket : sockets) {
-        if (waits_for_anyone(socket)) ++waiting_[{socket.proto, socket.local_port}];
+        if (socket.waits_for_anyone()) ++waiting_[{socket.proto, socket.local_port}];
     }
 }
 
@@ -101,7 +97,7 @@ std::optional<std::string> SocketShadows::beaten_by(const HostSocket& socket,
 }
 
 std::optional<std::string> SocketShadows::find(const HostSocket& socket) const {
-    if (!waits_for_anyone(socket)) return std::nullopt;
+    if (!socket.waits_for_anyone()) return std::nullopt;
     const std::vector<Address> addresses = addresses_of(socket);
     std::vector<Address> left;  // those whose packets come as far as the sockets
     const Listener* ended = nullptr;

@@ -18,12 +18,12 @@
 namespace xdemux {
 namespace {
 
-constexpr char mark = '~';  // no name that a user gives has it
+constexpr char own_mark = '~';  // no name that a user gives has it
 
 Target group_of(std::uint32_t listener) {
     Target target;
     target.kind = TargetKind::group;
-    target.name = fmt::format("{}{}", mark, listener);
+    target.name = fmt::format("{}{}", own_mark, listener);
     return target;
 }
 
@@ -85,7 +85,7 @@ Status lead_to_own(const Tables& tables, std::uint32_t listener) {
 }  // namespace
 
 bool is_shared_endpoint(const Target& group) {
-    return group.kind == TargetKind::group && group.name.starts_with(mark);
+    return group.kind == TargetKind::group && group.name.starts_with(own_mark);
 }
 
 std::uint32_t front_of_endpoint(const Target& group) {

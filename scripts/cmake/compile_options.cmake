@@ -24,26 +24,17 @@ if(XDEMUX_SANITIZE)
   add_link_options(-fsanitize=${XDEMUX_SANITIZE})
 endif()
 
-# Most of the time of a small file goes into the same few headers.
-option(XDEMUX_PRECOMPILE "precompile common headers: a third faster from nothing, but ccache then remembers nothing" OFF)
-function(xdemux_precompile target)
-  if(XDEMUX_PRECOMPILE)
-    target_precompile_headers(${target} PRIVATE ${ARGN})
-  endif()
-endfunction()
-
-# Of a test, gmock takes the most. For them alone: in CI the library and the tool are built for release as everybody
-# builds them, so that a file that forgets an include is found.
-option(XDEMUX_PRECOMPILE_TESTS "precompile what most tests include: a third faster from nothing" OFF)
-function(xdemux_precompile_tests target)
-  if(XDEMUX_PRECOMPILE OR XDEMUX_PRECOMPILE_TESTS)
-    target_precompile_headers(${target} PRIVATE <algorithm> <optional> <string> <vector> <fmt/format.h> <gmock/gmock.h>
-                                                         <gtest/gtest.h> ${ARGN})
-  endif()
-endfunction()
+# Most of the time of a small file goes into headers and templates that the next one has too. The library and the tool
+# are compiled file by file for release, so that one that forgets an include is found; sanitizers and tests several files
+# at once, so a name in an anonymous namespace is a box's, not a file's. Off: -DXDEMUX_TOGETHER=1.
+set(XDEMUX_TOGETHER 8 CACHE STRING "how many files of tests, and with sanitizers of all, are compiled as one")
+set(CMAKE_UNITY_BUILD_BATCH_SIZE ${XDEMUX_TOGETHER})
+if(XDEMUX_SANITIZE AND XDEMUX_TOGETHER GREATER 1)
+  set(CMAKE_UNITY_BUILD ON)
+endif()
 
 find_program(CCACHE ccache)
-if(CCACHE AND NOT XDEMUX_PRECOMPILE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
 endif()

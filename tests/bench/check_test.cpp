@@ -16,7 +16,7 @@
 #include "support/testbed.h"
 #include "timer.h"
 
-namespace xdemux::bench {
+namespace xdemux::bench::check_test {
 namespace {
 
 using namespace contract;
@@ -84,16 +84,16 @@ int cannot_run(const char* reason) {
 }
 
 }  // namespace
-}  // namespace xdemux::bench
+}  // namespace xdemux::bench::check_test
 
 int main(int argc, char** argv) {
     ::testing::InitGoogleTest(&argc, argv);
     if (GTEST_FLAG_GET(list_tests)) return RUN_ALL_TESTS();
-    if (::geteuid() != 0) return xdemux::bench::cannot_run("it needs root; run it with sudo");
+    if (::geteuid() != 0) return xdemux::bench::check_test::cannot_run("it needs root; run it with sudo");
     try {
         xdemux::test::Testbed::set_up();
     } catch (const std::exception& error) {
-        return xdemux::bench::cannot_run(error.what());
+        return xdemux::bench::check_test::cannot_run(error.what());
     }
     const int result = RUN_ALL_TESTS();
     xdemux::test::Testbed::tear_down();

@@ -18,15 +18,12 @@
 #include <unistd.h>
 
 #include "crowd_addresses.h"
+#include "support/bpf_maps.h"
 
 namespace xdemux::bench {
 namespace {
 
 constexpr rlim_t other_files = 200;  // that a process has open besides, with room
-
-[[noreturn]] void fail(const std::string& what) {
-    throw std::runtime_error(what + ": " + std::strerror(errno));
-}
 
 sockaddr_in at(std::uint32_t address, std::uint32_t port) {
     sockaddr_in made{};
@@ -48,7 +45,8 @@ const sockaddr* generic(const sockaddr_in& address) {
 Fd bound(int type, std::uint32_t index) {
     Fd socket(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
     const sockaddr_in address = address_of(index);
-    if (!socket.valid() || ::bind(socket.get(), generic(address), sizeof(address)) != 0) fail("cannot bind a socket");
+    if (!socket.valid() || ::bind(socket.get(), generic(address), sizeof(address)) != 0)
+        test::give_up("cannot bind a socket");
     return socket;
 }
 
@@ -65,16 +63,17 @@ std::vector<Fd> open_sockets(std::uint32_t first, std::uint32_t last, std::uint3
     const sockaddr_in server = at(CROWD_SERVERS + first / each, CROWD_SERVER_PORT);
     if (!listener.valid() || ::bind(listener.get(), generic(server), sizeof(server)) != 0 ||
         ::listen(listener.get(), 1) != 0)
-        fail("cannot listen on loopback");
+        test::give_up("cannot listen on loopback");
     for (std::uint32_t index = first; index < last; index++) {
         sockets.push_back(bound(SOCK_DGRAM, index));
         if (index % 2 != 0) continue;
         Fd client = bound(SOCK_STREAM, index);
-        if (::connect(client.get(), generic(server), sizeof(server)) != 0) fail("cannot connect over loopback");
+        if (::connect(client.get(), generic(server), sizeof(server)) != 0)
+            test::give_up("cannot connect over loopback");
         reset_on_close(client);
         sockets.push_back(std::move(client));
         sockets.emplace_back(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-        if (!sockets.back().valid()) fail("cannot accept a connection");
+        if (!sockets.back().valid()) test::give_up("cannot accept a connection");
     }
     return sockets;
 }
@@ -97,9 +96,9 @@ std::vector<Fd> open_sockets(std::uint32_t first, std::uint32_t last, std::uint3
 // As many as this system lets one process have.
 rlim_t raise_file_limit() {
     rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) fail("cannot read the limit of open files");
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) test::give_up("cannot read the limit of open files");
     limit.rlim_cur = limit.rlim_max;
-    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) fail("cannot raise the limit of open files");
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) test::give_up("cannot raise the limit of open files");
     if (limit.rlim_cur < 2 * other_files) throw std::runtime_error("too few files may be open; raise ulimit -n");
     return limit.rlim_cur;
 }
@@ -125,11 +124,11 @@ Crowd::~Crowd() {
 
 void Crowd::add_holder(std::uint32_t first, std::uint32_t last) {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) fail("cannot make a pipe");
+    if (::pipe2(ends, O_CLOEXEC) != 0) test::give_up("cannot make a pipe");
     const Fd hear(ends[0]);
     Fd tell(ends[1]);
     const pid_t pid = ::fork();
-    if (pid < 0) fail("cannot start a process for sockets");
+    if (pid < 0) test::give_up("cannot start a process for sockets");
     if (pid == 0) hold(first, last, each_, tell);
     holders_.push_back(pid);
     tell = Fd();

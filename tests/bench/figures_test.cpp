@@ -8,7 +8,7 @@
 #include "report.h"
 #include "statistics.h"
 
-namespace xdemux::bench {
+namespace xdemux::bench::figures_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -95,4 +95,4 @@ TEST(Ratio, IsNoneWithoutABaseline) {
 }
 
 }  // namespace
-}  // namespace xdemux::bench
+}  // namespace xdemux::bench::figures_test

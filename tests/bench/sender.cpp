@@ -14,6 +14,7 @@
 #include <linux/bpf.h>
 
 #include "flood.skel.h"
+#include "support/bpf_maps.h"
 #include "support/testbed.h"
 
 namespace xdemux::bench {
@@ -23,10 +24,6 @@ constexpr std::uint32_t transport_at = 14 + 20;
 constexpr std::uint16_t balance = 40000;
 constexpr std::uint32_t burst = 100'000;
 constexpr std::chrono::milliseconds pause{20};  // between two bursts at a rate
-
-[[noreturn]] void fail(const std::string& what, int error) {
-    throw std::runtime_error(what + ": " + std::strerror(error));
-}
 
 }  // namespace
 
@@ -52,7 +49,7 @@ FloodPacket syn_flood_packet() {
 
 Sender::Sender(const FloodPacket& packet, std::uint32_t out_ifindex)
     : skeleton_(flood::open()), frame_(packet.packet.bytes()) {
-    if (skeleton_ == nullptr) fail("cannot open the sender", errno);
+    if (skeleton_ == nullptr) test::give_up("cannot open the sender", errno);
     auto& constants = *skeleton_->rodata;
     constants.port_at = packet.port_at;
     constants.balance_at = packet.balance_at;
@@ -61,7 +58,7 @@ Sender::Sender(const FloodPacket& packet, std::uint32_t out_ifindex)
     constants.out_ifindex = out_ifindex;
     if (const int error = flood::load(skeleton_); error != 0) {
         flood::destroy(skeleton_);
-        fail("cannot load the sender", -error);
+        test::give_up("cannot load the sender", -error);
     }
 }
 
@@ -78,7 +75,7 @@ double Sender::send(std::uint32_t count) {
     options.repeat = static_cast<int>(count);
     options.flags = BPF_F_TEST_XDP_LIVE_FRAMES;
     const int error = bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.send), &options);
-    if (error != 0) fail("cannot send live frames", -error);
+    if (error != 0) test::give_up("cannot send live frames", -error);
     return static_cast<double>(options.duration) * count;
 }
 

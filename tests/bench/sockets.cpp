@@ -16,6 +16,7 @@
 
 #include "scenario.h"
 #include "socket_yardstick.skel.h"
+#include "support/bpf_maps.h"
 // The skeleton names the types of the program's variables as C does.
 using xdemux::contract::blocking;
 using xdemux::contract::local_hot;
@@ -32,16 +33,6 @@ constexpr std::uint32_t many = 100'000;
 constexpr std::uint32_t warm_up = 10'000;
 constexpr std::uint32_t number = TARGET_FIRST;  // of the one target
 constexpr std::uint16_t one_port = 80, many_port = 81, prefix_port = 82, free_port = 83;
-
-[[noreturn]] void fail(const std::string& what, int error = errno) {
-    throw std::runtime_error(what + ": " + std::strerror(error));
-}
-
-template <typename Key, typename Value>
-void put(const bpf_map* map, const Key& key, const Value& value) {
-    if (bpf_map_update_elem(bpf_map__fd(map), &key, &value, BPF_ANY) != 0)
-        fail(std::string("cannot write to ") + bpf_map__name(map));
-}
 
 /// In network order: of listener i among many, for addresses and, 256 apart, for prefixes.
 std::uint32_t address_of(std::uint32_t i, std::uint32_t apart = 1) {
@@ -73,26 +64,28 @@ struct Destroy {
 /// A wildcard on one port, many addresses on another, as many prefixes on a third; all lead to the one socket.
 std::unique_ptr<demux, Destroy> load_subject(int server) {
     std::unique_ptr<demux, Destroy> subject(demux::open());
-    if (!subject) fail("cannot open the skeleton");
+    if (!subject) test::give_up("cannot open the skeleton");
     subject->rodata_settings->settings = enforce(VERDICT_DROP, true);
     bpf_program__set_autoload(subject->progs.xdemux, false);
     for (auto* map : {subject->maps.listen_addrs, subject->maps.listen_prefixes})
         bpf_map__set_max_entries(map, many);
     bpf_map__set_max_entries(subject->maps.listener_targets, many + 1);
-    if (const int error = demux::load(subject.get()); error != 0) fail("cannot load the program", -error);
+    if (const int error = demux::load(subject.get()); error != 0) test::give_up("cannot load the program", -error);
 
     target row{};
     row.kind = TARGET_SOCKET;
     row.fallback = TARGET_PASS;
-    put(subject->maps.targets, number, row);
-    put(subject->maps.sockets, number, static_cast<std::uint64_t>(server));
+    test::put(subject->maps.targets, number, row);
+    test::put(subject->maps.sockets, number, static_cast<std::uint64_t>(server));
     for (std::uint32_t i = 0; i < many; i++) {
         const std::uint32_t id = i + 1;
-        put(subject->maps.listener_targets, id, listener_target{number});
-        put(subject->maps.listen_addrs, exact_key(i), listen_entry{id, TARGET_PASS, 32, 0, {}});
-        put(subject->maps.listen_prefixes, prefix_key(i), listen_entry{id, TARGET_PASS, 24, 0, {}});
+        test::put(subject->maps.listener_targets, id, listener_target{number});
+        test::put(subject->maps.listen_addrs, exact_key(i), listen_entry{id, TARGET_PASS, 32, 0, {}});
+        test::put(subject->maps.listen_prefixes, prefix_key(i), listen_entry{id, TARGET_PASS, 24, 0, {}});
     }
-    const auto slot = [&](std::uint32_t port, const port_slot& value) { put(subject->maps.port_slots, port, value); };
+    const auto slot = [&](std::uint32_t port, const port_slot& value) {
+        test::put(subject->maps.port_slots, port, value);
+    };
     slot(one_port, {{1, 1}, {TARGET_PASS, TARGET_PASS}, {HINT_WILDCARD_DUAL, HINT_WILDCARD_DUAL}, 0});
     slot(many_port, {{}, {}, {HINT_EXACT, 0}, 0});
     slot(prefix_port, {{}, {}, {HINT_PREFIX, 0}, 0});
@@ -101,15 +94,15 @@ std::unique_ptr<demux, Destroy> load_subject(int server) {
 
 std::unique_ptr<socket_yardstick, Destroy> load_yardsticks(int server) {
     std::unique_ptr<socket_yardstick, Destroy> yardsticks(socket_yardstick::open());
-    if (!yardsticks) fail("cannot open the yardsticks");
+    if (!yardsticks) test::give_up("cannot open the yardsticks");
     bpf_map__set_max_entries(yardsticks->maps.addresses, many);
     bpf_map__set_max_entries(yardsticks->maps.prefixes, many);
     if (const int error = socket_yardstick::load(yardsticks.get()); error != 0)
-        fail("cannot load the yardsticks", -error);
-    put(yardsticks->maps.chosen, 0U, static_cast<std::uint64_t>(server));
+        test::give_up("cannot load the yardsticks", -error);
+    test::put(yardsticks->maps.chosen, 0U, static_cast<std::uint64_t>(server));
     for (std::uint32_t i = 0; i < many; i++) {
-        put(yardsticks->maps.addresses, exact_key(i), 0U);
-        put(yardsticks->maps.prefixes, prefix_key(i), 0U);
+        test::put(yardsticks->maps.addresses, exact_key(i), 0U);
+        test::put(yardsticks->maps.prefixes, prefix_key(i), 0U);
     }
     return yardsticks;
 }
@@ -148,7 +141,8 @@ Run run_row(int program, const LookUpRow& row, std::uint32_t repeats) {
     const auto start = Clock::now();
     const int error = bpf_prog_test_run_opts(program, &options);
     const std::chrono::duration<double, std::nano> taken = Clock::now() - start;
-    if (error != 0 || options.retval != SK_PASS) fail("cannot run the look-up of \"" + row.name + "\"", -error);
+    if (error != 0 || options.retval != SK_PASS)
+        test::give_up("cannot run the look-up of \"" + row.name + "\"", -error);
     return {taken.count() / repeats, answer.cookie};
 }
 

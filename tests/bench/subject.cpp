@@ -14,6 +14,7 @@
 
 #include <xdemux/kernel/group_table.h>
 
+#include "support/bpf_maps.h"
 #include "support/packet_builder.h"
 #include "support/testbed.h"
 
@@ -32,16 +33,6 @@ using test::ip_address;
 using test::IpAddress;
 
 constexpr std::uint32_t cpu_queue = 192;  // frames
-
-[[noreturn]] void fail(const std::string& what, int error = errno) {
-    throw std::runtime_error(what + ": " + std::strerror(error));
-}
-
-template <typename Key, typename Value>
-void put(const bpf_map* map, const Key& key, const Value& value) {
-    if (bpf_map_update_elem(bpf_map__fd(map), &key, &value, BPF_ANY) != 0)
-        fail(std::string("cannot write to ") + bpf_map__name(map));
-}
 
 family family_of(const IpAddress& address) {
     return address.ipv6 ? FAMILY_IPV6 : FAMILY_IPV4;
@@ -78,12 +69,12 @@ void set_peer(flow_key& key, const mix_peer& peer) {
 
 Subject::Subject(const contract::settings& settings, std::uint32_t flow_capacity)
     : settings_(settings), skeleton_(demux::open()) {
-    if (skeleton_ == nullptr) fail("cannot open the skeleton");
+    if (skeleton_ == nullptr) test::give_up("cannot open the skeleton");
     if (flow_capacity != 0) test::FlowMemory::resize(*skeleton_->obj, flow_capacity, settings_);
     skeleton_->rodata_settings->settings = settings_;
     if (const int error = demux::load(skeleton_); error != 0) {
         demux::destroy(skeleton_);
-        fail("cannot load the program", -error);
+        test::give_up("cannot load the program", -error);
     }
     flows_ = std::make_unique<test::FlowMemory>(*skeleton_->obj, settings_);
     set_local();
@@ -113,20 +104,20 @@ void Subject::set_local() {
     std::memcpy(local.ipv6[0], ip_address(test::host_ipv6).bytes.data(), sizeof(local.ipv6[0]));
     const bpf_map* map = bpf_object__find_map_by_name(skeleton_->obj, ".data.local_hot");
     if (map == nullptr) throw std::runtime_error("the object has no local_hot");
-    put(map, 0U, local);
+    test::put(map, 0U, local);
 }
 
 void Subject::change_slot(proto proto, std::uint16_t port, auto&& change) {
     const std::uint32_t index = static_cast<std::uint32_t>(proto) << 16 | port;
     port_slot& slot = slots_[index];
     change(slot);
-    put(skeleton_->maps.port_slots, index, slot);
+    test::put(skeleton_->maps.port_slots, index, slot);
 }
 
 void Subject::add_wildcard(const Listener& listener) {
     const std::uint32_t id = ++listeners_;
     if (listener.ifindex != 0)
-        put(skeleton_->maps.listen_addrs, key_of(listener, FAMILY_DUAL), listen_entry{id, TARGET_PASS, 0, 0, {}});
+        test::put(skeleton_->maps.listen_addrs, key_of(listener, FAMILY_DUAL), listen_entry{id, TARGET_PASS, 0, 0, {}});
     change_slot(listener.proto, listener.port, [&](port_slot& slot) {
         for (const auto family : {FAMILY_IPV4, FAMILY_IPV6}) {
             if (listener.ifindex != 0) {
@@ -149,12 +140,12 @@ void Subject::add_guarded_wildcard(const Listener& listener, std::uint32_t netwo
         key.family = FAMILY_IPV4;
         const mix_peer first = mix_peer_of(i << 8);
         std::copy(std::begin(first.addr), std::end(first.addr), key.addr);
-        put(skeleton_->maps.guard_sources, key, guard_admits{listeners_});
+        test::put(skeleton_->maps.guard_sources, key, guard_admits{listeners_});
     }
     guard value{};
     value.prefixes = networks;
     value.serial = listeners_;
-    put(skeleton_->maps.guards, listeners_, value);
+    test::put(skeleton_->maps.guards, listeners_, value);
     change_slot(listener.proto, listener.port, [](port_slot& slot) {
         for (auto& hints : slot.hints)
             hints |= HINT_WILDCARD_GUARDED;
@@ -163,7 +154,7 @@ void Subject::add_guarded_wildcard(const Listener& listener, std::uint32_t netwo
 
 void Subject::add_steered_wildcard(const Listener& listener, std::uint32_t number) {
     add_wildcard(listener);
-    put(skeleton_->maps.listener_targets, listeners_, listener_target{number});
+    test::put(skeleton_->maps.listener_targets, listeners_, listener_target{number});
     change_slot(listener.proto, listener.port, [](port_slot& slot) {
         for (auto& target : slot.target)
             target = TARGET_STEER;
@@ -177,17 +168,17 @@ std::uint32_t Subject::add_target(target_kind kind, std::uint32_t first) {
     row.first = first;
     row.count = 1;
     const std::uint32_t number = TARGET_FIRST + targets_++;
-    put(skeleton_->maps.targets, number, row);
+    test::put(skeleton_->maps.targets, number, row);
     return number;
 }
 
 void Subject::add_cpu_wildcard(const Listener& listener) {
-    put(skeleton_->maps.cpus, 0U, cpu_queue);
+    test::put(skeleton_->maps.cpus, 0U, cpu_queue);
     add_steered_wildcard(listener, add_target(TARGET_CPU));
 }
 
 void Subject::add_dev_wildcard(const Listener& listener, std::uint32_t ifindex) {
-    put(skeleton_->maps.devs, ifindex, ifindex);
+    test::put(skeleton_->maps.devs, ifindex, ifindex);
     add_steered_wildcard(listener, add_target(TARGET_DEV, ifindex));
 }
 
@@ -197,14 +188,14 @@ void Subject::add_xsk_wildcard(const Listener& listener, std::uint32_t ifindex) 
     if (!socket) throw std::runtime_error(socket.error().message());
     xsk_.emplace(std::move(*socket));
     const std::uint32_t number = add_target(TARGET_XSK);
-    put(skeleton_->maps.xsks, place, xsk_->fd());
-    put(skeleton_->maps.xsk_queues, xsk_queue{ifindex, 0, number}, xsk_place{place, 0});
+    test::put(skeleton_->maps.xsks, place, xsk_->fd());
+    test::put(skeleton_->maps.xsk_queues, xsk_queue{ifindex, 0, number}, xsk_place{place, 0});
     add_steered_wildcard(listener, number);
 }
 
 void Subject::add_grouped_wildcard(const Listener& listener, std::uint32_t members) {
     const std::uint32_t group = add_target(TARGET_GROUP), first_member = group + 1;
-    put(skeleton_->maps.cpus, 0U, cpu_queue);
+    test::put(skeleton_->maps.cpus, 0U, cpu_queue);
     for (std::uint32_t i = 0; i < members; i++)
         add_target(TARGET_CPU);
     std::vector<std::uint16_t> numbers;
@@ -212,7 +203,7 @@ void Subject::add_grouped_wildcard(const Listener& listener, std::uint32_t membe
         numbers.push_back(static_cast<std::uint16_t>(first_member + place * 7919U % members));  // neighbours differ
     const auto table = make_group_table(numbers);
     if (!table) throw std::runtime_error(table.error().message());
-    put(skeleton_->maps.group_tables, group, table->get());
+    test::put(skeleton_->maps.group_tables, group, table->get());
     add_steered_wildcard(listener, group);
 }
 
@@ -220,8 +211,8 @@ void Subject::add_exact(const Listener& listener, std::string_view address) {
     const IpAddress ip = ip_address(address);
     listen_addr key = key_of(listener, family_of(ip));
     std::copy(ip.bytes.begin(), ip.bytes.end(), key.addr);
-    put(skeleton_->maps.listen_addrs, key,
-        listen_entry{++listeners_, TARGET_PASS, static_cast<__u8>(8 * ip.size()), 0, {}});
+    test::put(skeleton_->maps.listen_addrs, key,
+              listen_entry{++listeners_, TARGET_PASS, static_cast<__u8>(8 * ip.size()), 0, {}});
     change_slot(listener.proto, listener.port, [&](port_slot& slot) {
         slot.hints[family_of(ip)] |= listener.ifindex != 0 ? HINT_EXACT_BOUND : HINT_EXACT;
     });
@@ -236,7 +227,8 @@ void Subject::add_prefix(const Listener& listener, std::string_view prefix, std:
     key.proto = static_cast<__u8>(listener.proto);
     key.family = static_cast<__u8>(family_of(ip));
     std::copy(ip.bytes.begin(), ip.bytes.end(), key.addr);
-    put(skeleton_->maps.listen_prefixes, key, listen_entry{++listeners_, TARGET_PASS, static_cast<__u8>(bits), 0, {}});
+    test::put(skeleton_->maps.listen_prefixes, key,
+              listen_entry{++listeners_, TARGET_PASS, static_cast<__u8>(bits), 0, {}});
     change_slot(listener.proto, listener.port, [&](port_slot& slot) {
         slot.hints[family_of(ip)] |= listener.ifindex != 0 ? HINT_PREFIX_BOUND : HINT_PREFIX;
     });
@@ -273,7 +265,7 @@ reason_counter Subject::counted(reason reason, verdict verdict) const {
     const std::uint32_t index = static_cast<std::uint32_t>(reason) * VERDICT_COUNT + verdict;
     std::vector<reason_counter> cpus(static_cast<std::size_t>(libbpf_num_possible_cpus()));
     if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.reason_counters), &index, cpus.data()) != 0)
-        fail("cannot read the reason counters");
+        test::give_up("cannot read the reason counters");
     reason_counter total{};
     for (const reason_counter& cpu : cpus) {
         total.packets += cpu.packets;

@@ -13,6 +13,7 @@
 #include <linux/if_link.h>
 
 #include "mixer.skel.h"
+#include "support/bpf_maps.h"
 
 namespace xdemux::bench {
 namespace {
@@ -20,14 +21,10 @@ namespace {
 constexpr std::size_t room_for_output = 256;
 constexpr std::uint32_t only_place = 0;
 
-[[noreturn]] void fail(const std::string& what, int error) {
-    throw std::runtime_error(what + ": " + std::strerror(error));
-}
-
 }  // namespace
 
 Timer::Timer(std::uint32_t ifindex) : ifindex_(ifindex), skeleton_(mixer::open_and_load()) {
-    if (skeleton_ == nullptr) fail("cannot load the mixer", errno);
+    if (skeleton_ == nullptr) test::give_up("cannot load the mixer", errno);
 }
 
 Timer::~Timer() {
@@ -42,7 +39,7 @@ int Timer::baseline() const {
 void Timer::attach(int program_fd) {
     if (program_fd == attached_) return;
     const int error = bpf_xdp_attach(static_cast<int>(ifindex_), program_fd, XDP_FLAGS_SKB_MODE, nullptr);
-    if (error != 0) fail("cannot attach to the idle device", -error);
+    if (error != 0) test::give_up("cannot attach to the idle device", -error);
     attached_ = program_fd;
 }
 
@@ -59,7 +56,7 @@ void Timer::prepare_mix(const Row& row) {
         if (frame.size() > MIX_SAMPLE_SIZE) throw std::logic_error("a sample is too long: " + row.name);
         frame.resize(MIX_SAMPLE_SIZE);
         if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.samples), &index, frame.data(), BPF_ANY) != 0)
-            fail("cannot write a sample", errno);
+            test::give_up("cannot write a sample", errno);
     }
     skeleton_->data_peers->peers = row.peers;
     mixed_ = &row;
@@ -69,7 +66,7 @@ Timer::Run Timer::run(int program_fd, const Row& row, std::uint32_t repeats) {
     if (!row.drawn()) return run_frame(program_fd, row.packets.front().bytes(), repeats);
     prepare_mix(row);
     if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.next), &only_place, &program_fd, BPF_ANY) != 0)
-        fail("cannot hand the program to the mixer", errno);
+        test::give_up("cannot hand the program to the mixer", errno);
     return run_frame(bpf_program__fd(skeleton_->progs.mix), test::Bytes(MIX_SAMPLE_SIZE), repeats);
 }
 
@@ -92,7 +89,7 @@ Timer::Run Timer::run_frame(int program_fd, test::Bytes frame, std::uint32_t rep
     const auto start = Clock::now();
     const int error = bpf_prog_test_run_opts(program_fd, &options);
     const std::chrono::duration<double, std::nano> taken = Clock::now() - start;
-    if (error != 0) fail("cannot run the packets", -error);
+    if (error != 0) test::give_up("cannot run the packets", -error);
     return {taken.count() / repeats, static_cast<int>(options.retval)};
 }
 

@@ -12,30 +12,23 @@
 #include <bpf/libbpf.h>
 
 #include "subject.h"
+#include "support/bpf_maps.h"
 #include "yardstick.skel.h"
 
 namespace xdemux::bench {
-namespace {
-
-[[noreturn]] void fail(const std::string& what, int error = errno) {
-    throw std::runtime_error(what + ": " + std::strerror(error));
-}
-
-}  // namespace
-
 Yardsticks::Yardsticks(std::uint32_t capacity, const Subject& subject, std::uint32_t crowd_each, xdp_action action)
     : skeleton_(yardstick::open()) {
-    if (skeleton_ == nullptr) fail("cannot open the yardsticks");
+    if (skeleton_ == nullptr) test::give_up("cannot open the yardsticks");
     skeleton_->rodata->line_count = subject.settings().flow_lines;
     skeleton_->rodata->crowd_each = crowd_each;
     skeleton_->rodata->action = action;
     if (bpf_map__reuse_fd(skeleton_->maps.flow_lines4, subject.table("flow_lines4")) != 0 ||
         bpf_map__reuse_fd(skeleton_->maps.flows4, subject.table("flows4")) != 0)
-        fail("cannot share the flow table");
+        test::give_up("cannot share the flow table");
     if (capacity != 0) bpf_map__set_max_entries(skeleton_->maps.hashed, capacity);
     if (const int error = yardstick::load(skeleton_); error != 0) {
         yardstick::destroy(skeleton_);
-        fail("cannot load the yardsticks", -error);
+        test::give_up("cannot load the yardsticks", -error);
     }
 }
 
@@ -43,7 +36,7 @@ void Yardsticks::add_flows(std::span<const contract::flow_key> keys) {
     const std::vector<std::array<__u64, 3>> nothing(keys.size());
     auto count = static_cast<__u32>(keys.size());
     if (bpf_map_update_batch(bpf_map__fd(skeleton_->maps.hashed), keys.data(), nothing.data(), &count, nullptr) != 0)
-        fail("cannot add flows");
+        test::give_up("cannot add flows");
 }
 
 Yardsticks::~Yardsticks() {

@@ -10,7 +10,7 @@
 
 #include "support/cli_test.h"
 
-namespace xdemux::test {
+namespace xdemux::test::ephemeral_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -218,4 +218,4 @@ TEST_F(EphemeralPorts, SimulateDrawsPngAndSvg) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::ephemeral_test

@@ -21,7 +21,7 @@
 
 #include "support/cli_test.h"
 
-namespace xdemux::test {
+namespace xdemux::test::evidence_test {
 namespace {
 
 using ::testing::Contains;
@@ -434,4 +434,4 @@ TEST_F(Monitor, EndsWithItsInstance) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::evidence_test

@@ -2,7 +2,7 @@
 // Groups from the command line: made, changed, deleted, listed, and asked what a change would move.
 #include "support/cli_test.h"
 
-namespace xdemux::test {
+namespace xdemux::test::group_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -146,4 +146,4 @@ TEST_F(Groups, ListenersThatShareAnEndpointAreOne) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::group_test

@@ -4,7 +4,7 @@
 
 #include "support/cli_test.h"
 
-namespace xdemux::test {
+namespace xdemux::test::guard_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -77,4 +77,4 @@ TEST_F(Guards, ExplainShowsTheGuardAsAStage) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::guard_test

@@ -16,7 +16,7 @@
 
 #include "support/cli_test.h"
 
-namespace xdemux::test {
+namespace xdemux::test::lease_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -235,4 +235,4 @@ TEST_F(Leases, FollowTheirConnectionFromLeasedToTimeWait) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::lease_test

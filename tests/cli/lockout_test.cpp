@@ -20,7 +20,7 @@
 
 #include "support/cli_test.h"
 
-namespace xdemux::test {
+namespace xdemux::test::lockout_test {
 namespace {
 
 using ::testing::ContainsRegex;
@@ -238,4 +238,4 @@ TEST_F(Lockout, AnUnconfirmedChangeGoesBackThoughTheToolWasKilled) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::lockout_test

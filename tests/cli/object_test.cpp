@@ -4,7 +4,7 @@
 
 #include "support/cli_test.h"
 
-namespace xdemux::test {
+namespace xdemux::test::object_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -368,4 +368,4 @@ TEST_F(Objects, ExplainTellsTheLookUpsAndCountsNothing) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::object_test

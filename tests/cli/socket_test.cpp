@@ -12,7 +12,7 @@
 
 #include "support/cli_test.h"
 
-namespace xdemux::test {
+namespace xdemux::test::socket_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -110,4 +110,4 @@ TEST_F(Sockets, PrefixesThatAreNotLocalAreFound) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::socket_test

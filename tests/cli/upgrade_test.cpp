@@ -7,7 +7,7 @@
 #include "support/cli_test.h"
 #include "support/former_contract.h"
 
-namespace xdemux::test {
+namespace xdemux::test::upgrade_test {
 namespace {
 
 constexpr std::uint32_t ours = contract::CONTRACT_VERSION;
@@ -124,4 +124,4 @@ TEST_F(Upgrade, AChangeThatWaitsForItsConfirmationGoesOnWaiting) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::upgrade_test

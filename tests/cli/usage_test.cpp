@@ -2,7 +2,7 @@
 // Words on the command line: help, version, where options may stand, and what is refused before anything is touched.
 #include "support/cli_test.h"
 
-namespace xdemux::test {
+namespace xdemux::test::usage_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -183,4 +183,4 @@ TEST_F(Usage, InstancesAndNamespacesWithWrongNamesAreRefused) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::usage_test

@@ -15,7 +15,7 @@
 
 #include "support/cli_test.h"
 
-namespace xdemux::test {
+namespace xdemux::test::verify_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -341,4 +341,4 @@ TEST_F(ExplainCapture, ItIsReadFromStandardInputToo) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::verify_test

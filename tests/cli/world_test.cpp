@@ -15,7 +15,7 @@
 
 #include "support/cli_test.h"
 
-namespace xdemux::test {
+namespace xdemux::test::world_test {
 namespace {
 
 using ::testing::ContainsRegex;
@@ -193,4 +193,4 @@ TEST_F(World, BpftoolReadsEveryTableByNamedFields) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::world_test

@@ -9,7 +9,7 @@
 
 #include "support/cli_test.h"
 
-namespace xdemux::test {
+namespace xdemux::test::xsk_test {
 namespace {
 
 using ::testing::ContainsRegex;
@@ -130,4 +130,4 @@ TEST_F(Xsks, InMonitorModeItIsSaidThatNothingIsSteered) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::xsk_test

@@ -16,7 +16,7 @@
 #include "support/former_contract.h"
 #include "support/instance_fixture.h"
 
-namespace xdemux::test {
+namespace xdemux::test::kernel_flow_table_test {
 namespace {
 
 using namespace contract;
@@ -143,4 +143,4 @@ TEST_F(KernelFlowTable, has_another_writer_in_a_child_however_it_was_forked) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::kernel_flow_table_test

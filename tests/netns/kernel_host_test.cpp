@@ -15,7 +15,7 @@
 
 #include "support/netns_fixture.h"
 
-namespace xdemux::test {
+namespace xdemux::test::kernel_host_test {
 namespace {
 
 class KernelHost : public NetnsTest {};
@@ -130,4 +130,4 @@ TEST_F(KernelHost, an_unknown_interface_is_not_found) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::kernel_host_test

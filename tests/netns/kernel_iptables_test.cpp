@@ -22,7 +22,7 @@
 
 #include "support/netns_fixture.h"
 
-namespace xdemux::test {
+namespace xdemux::test::kernel_iptables_test {
 namespace {
 
 class KernelIptables : public NetnsTest {};
@@ -135,4 +135,4 @@ TEST_F(KernelIptables, rules_that_redirect_are_found_with_their_ports) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::kernel_iptables_test

@@ -16,7 +16,7 @@
 
 #include "support/netns_fixture.h"
 
-namespace xdemux::test {
+namespace xdemux::test::kernel_netlink_test {
 namespace {
 
 using ::testing::Contains;
@@ -205,4 +205,4 @@ TEST_F(KernelNetlink, twenty_thousand_local_routes_are_all_read_once) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::kernel_netlink_test

@@ -12,7 +12,7 @@
 
 #include "support/netns_fixture.h"
 
-namespace xdemux::test {
+namespace xdemux::test::kernel_netns_test {
 namespace {
 
 using ::testing::Contains;
@@ -131,4 +131,4 @@ TEST_F(KernelNetns, a_deleted_namespace_is_known_no_more) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::kernel_netns_test

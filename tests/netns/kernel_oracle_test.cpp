@@ -19,7 +19,7 @@
 
 #include "support/netns_fixture.h"
 
-namespace xdemux::test {
+namespace xdemux::test::kernel_oracle_test {
 namespace {
 
 void must(int result, const char* what) {
@@ -194,4 +194,4 @@ TEST_F(KernelOracle, the_entry_of_a_route_is_told) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::kernel_oracle_test

@@ -21,7 +21,7 @@
 
 #include "support/netns_fixture.h"
 
-namespace xdemux::test {
+namespace xdemux::test::kernel_sock_diag_test {
 namespace {
 
 Address address(const char* text) {
@@ -266,4 +266,4 @@ TEST(SocketStateName, states_have_the_words_of_ss) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::kernel_sock_diag_test

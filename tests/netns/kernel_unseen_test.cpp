@@ -22,7 +22,7 @@
 
 #include "support/netns_fixture.h"
 
-namespace xdemux::test {
+namespace xdemux::test::kernel_unseen_test {
 namespace {
 
 class KernelUnseen : public NetnsTest {};
@@ -189,4 +189,4 @@ TEST_F(KernelUnseen, rules_of_nftables_that_redirect) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::kernel_unseen_test

@@ -16,7 +16,7 @@
 
 #include "support/instance_fixture.h"
 
-namespace xdemux::test {
+namespace xdemux::test::ops_groups_test {
 namespace {
 
 using contract::GROUP_STAGED;
@@ -204,4 +204,4 @@ TEST_F(OpsGroups, kept_flows_age) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::ops_groups_test

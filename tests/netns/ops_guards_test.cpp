@@ -20,7 +20,7 @@
 
 #include "support/instance_fixture.h"
 
-namespace xdemux::test {
+namespace xdemux::test::ops_guards_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -331,4 +331,4 @@ TEST_F(OpsGuardTraffic, faster_than_its_rate_is_dropped_and_other_sources_are_no
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::ops_guards_test

@@ -20,7 +20,7 @@
 #include "support/former_contract.h"
 #include "support/instance_fixture.h"
 
-namespace xdemux::test {
+namespace xdemux::test::ops_instance_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -271,4 +271,4 @@ TEST_F(OpsInstance, tables_of_another_contract_version_are_refused) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::ops_instance_test

@@ -6,7 +6,7 @@
 
 #include "support/instance_fixture.h"
 
-namespace xdemux::test {
+namespace xdemux::test::ops_leases_test {
 namespace {
 
 constexpr const char* first_ports = "62000-62003";
@@ -55,4 +55,4 @@ TEST_F(OpsLeases, a_register_that_cannot_be_written_keeps_nothing_from_the_kerne
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::ops_leases_test

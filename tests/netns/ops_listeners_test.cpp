@@ -12,7 +12,7 @@
 
 #include "support/instance_fixture.h"
 
-namespace xdemux::test {
+namespace xdemux::test::ops_listeners_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -309,4 +309,4 @@ TEST_F(OpsFlows, explain_names_the_flow_that_matched) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::ops_listeners_test

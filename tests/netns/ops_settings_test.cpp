@@ -8,7 +8,7 @@
 #include "support/instance_fixture.h"
 #include "support/traffic.h"
 
-namespace xdemux::test {
+namespace xdemux::test::ops_settings_test {
 namespace {
 
 using std::chrono::seconds;
@@ -115,4 +115,4 @@ TEST_F(OpsSettings, roll_back_when_the_time_is_over) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::ops_settings_test

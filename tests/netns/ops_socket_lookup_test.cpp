@@ -13,7 +13,7 @@
 
 #include "support/socket_fixture.h"
 
-namespace xdemux::test {
+namespace xdemux::test::ops_socket_lookup_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -185,4 +185,4 @@ TEST_F(OpsSocketLookup, needs_a_route_that_brings_packets_to_it) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::ops_socket_lookup_test

@@ -12,7 +12,7 @@
 
 #include "support/socket_fixture.h"
 
-namespace xdemux::test {
+namespace xdemux::test::ops_sockets_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -162,4 +162,4 @@ TEST_F(OpsSockets, that_are_closed_fall_back) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::ops_sockets_test

@@ -26,7 +26,7 @@
 #include "support/socket_fixture.h"
 #include "support/traffic.h"
 
-namespace xdemux::test {
+namespace xdemux::test::ops_upgrade_test {
 namespace {
 
 using namespace contract;
@@ -402,4 +402,4 @@ TEST_F(OpsUpgradeFlows, are_finished_where_some_were_merged_before) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::ops_upgrade_test

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace xdemux::oracle {
+namespace xdemux::oracle::judge_test {
 namespace {
 
 SocketAddress at(const char* text) {
@@ -96,4 +96,4 @@ TEST(Judge, AGroupThatHidesAConnectionOfAnotherDeviceIsByDesign) {
 }
 
 }  // namespace
-}  // namespace xdemux::oracle
+}  // namespace xdemux::oracle::judge_test

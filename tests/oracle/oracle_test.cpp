@@ -9,7 +9,7 @@
 #include "run.h"
 #include "support/netns_fixture.h"
 
-namespace xdemux::oracle {
+namespace xdemux::oracle::oracle_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -61,4 +61,4 @@ TEST_F(OracleFinds, AConnectionThatIsMissing) {
 }
 
 }  // namespace
-}  // namespace xdemux::oracle
+}  // namespace xdemux::oracle::oracle_test

@@ -3,7 +3,7 @@
 #include "support/expectation.h"
 #include "support/socket.h"
 
-namespace xdemux::test {
+namespace xdemux::test::block_test {
 namespace {
 
 constexpr std::uint64_t for_ever = UINT64_MAX;
@@ -176,4 +176,4 @@ TEST_F(Block, IsToldByATracedRunWhichLeavesNoMark) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::block_test

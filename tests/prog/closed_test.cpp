@@ -2,7 +2,7 @@
 // The closed policy: endpoints of this host that nobody waits for, port zero, monitor mode, and commit-confirm.
 #include "support/expectation.h"
 
-namespace xdemux::test {
+namespace xdemux::test::closed_test {
 namespace {
 
 // The same packets under each policy.
@@ -109,4 +109,4 @@ TEST_F(CommitConfirm, TurnsBackWhenTheDeadlinePasses) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::closed_test

@@ -4,7 +4,7 @@
 
 #include "support/expectation.h"
 
-namespace xdemux::test {
+namespace xdemux::test::ethernet_test {
 namespace {
 
 constexpr std::uint16_t service_tag = 0x88a8;  // 802.1ad
@@ -127,4 +127,4 @@ TEST_F(Ethernet, PassesOtherProtocols) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::ethernet_test

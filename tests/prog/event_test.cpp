@@ -6,7 +6,7 @@
 
 #include "support/expectation.h"
 
-namespace xdemux::test {
+namespace xdemux::test::event_test {
 namespace {
 
 constexpr std::uint64_t for_ever = UINT64_MAX;
@@ -196,4 +196,4 @@ TEST_F(Event, IsNotToldOfATracedRun) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::event_test

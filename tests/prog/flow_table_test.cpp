@@ -28,7 +28,7 @@ using xdemux::contract::settings;
 using xdemux::contract::watch;
 #include "flow_insert.skel.h"
 
-namespace xdemux::test {
+namespace xdemux::test::flow_table_test {
 namespace {
 
 constexpr std::uint16_t port = 443;
@@ -439,4 +439,4 @@ TEST_F(FlowTablePath, OneOfTheDataPathAndAProcessGetsAFlow) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::flow_table_test

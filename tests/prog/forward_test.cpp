@@ -3,7 +3,7 @@
 // local addresses may be stale, and the packet another host's.
 #include "support/expectation.h"
 
-namespace xdemux::test {
+namespace xdemux::test::forward_test {
 namespace {
 
 class Forwarding : public ProgTest {
@@ -96,4 +96,4 @@ TEST_F(Forwarding, OfAnotherInterfaceIsAnotherMatter) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::forward_test

@@ -2,7 +2,7 @@
 // Later fragments follow what became of their datagram's first one.
 #include "support/expectation.h"
 
-namespace xdemux::test {
+namespace xdemux::test::fragment_test {
 namespace {
 
 constexpr std::uint8_t protocol_udp = 17, protocol_tcp = 6;
@@ -139,4 +139,4 @@ TEST_F(Fragment, ThatIsFirstMayTellOfALengthBeyondItself) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::fragment_test

@@ -14,7 +14,7 @@
 
 #include "support/expectation.h"
 
-namespace xdemux::test {
+namespace xdemux::test::group_test {
 namespace {
 
 constexpr std::uint16_t port = 53;
@@ -236,4 +236,4 @@ TEST_F(Group, MonitorModeSteersNothing) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::group_test

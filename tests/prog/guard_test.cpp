@@ -2,7 +2,7 @@
 // Who may reach a listener: which sources, and how fast each.
 #include "support/expectation.h"
 
-namespace xdemux::test {
+namespace xdemux::test::guard_test {
 namespace {
 
 constexpr std::uint16_t port = 22;
@@ -312,4 +312,4 @@ TEST_F(Guard, IsNotAskedWhereNoListenerMatched) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::guard_test

@@ -3,7 +3,7 @@
 #include "support/expectation.h"
 #include "support/socket.h"
 
-namespace xdemux::test {
+namespace xdemux::test::host_test {
 namespace {
 
 class Host : public ProgTest {
@@ -175,4 +175,4 @@ TEST_F(Host, OfTheFallbackRulesCountsPastTheDeadline) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::host_test

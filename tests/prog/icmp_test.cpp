@@ -2,7 +2,7 @@
 // ICMP and ICMPv6: errors follow the flow of the packet that they quote, and nothing else decides about them.
 #include "support/expectation.h"
 
-namespace xdemux::test {
+namespace xdemux::test::icmp_test {
 namespace {
 
 constexpr std::uint16_t local_port = 5000, remote_port = 443;
@@ -174,4 +174,4 @@ TEST_F(Icmp, ErrorsInMonitorModePass) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::icmp_test

@@ -2,7 +2,7 @@
 // IPv4 and IPv6 headers with their malformed twins, and the walk over extension headers.
 #include "support/expectation.h"
 
-namespace xdemux::test {
+namespace xdemux::test::ip_test {
 namespace {
 
 const Expected closed_tcp = drops(REASON_CLOSED).at(PROTO_TCP, 80);
@@ -189,4 +189,4 @@ TEST_F(Extensions, RoutingOnwardsPasses) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::ip_test

@@ -2,7 +2,7 @@
 // Frames larger than a page: headers in the linear part, the rest in fragments that the program does not read.
 #include "support/expectation.h"
 
-namespace xdemux::test {
+namespace xdemux::test::jumbo_test {
 namespace {
 
 // Under BPF_PROG_TEST_RUN what does not fit a page, less headroom and tailroom, goes into fragments.
@@ -70,4 +70,4 @@ TEST_F(Jumbo, AroundThePagesEndIsMeasuredRight) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::jumbo_test

@@ -2,7 +2,7 @@
 // TCP and UDP headers with their malformed twins: dropped where the kernel drops them, which is where it delivers.
 #include "support/expectation.h"
 
-namespace xdemux::test {
+namespace xdemux::test::l4_test {
 namespace {
 
 class Tcp : public ProgTest {
@@ -127,4 +127,4 @@ TEST_F(MalformedInMonitorMode, Passes) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::l4_test

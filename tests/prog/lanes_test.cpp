@@ -7,7 +7,7 @@
 
 #include "support/expectation.h"
 
-namespace xdemux::test {
+namespace xdemux::test::lanes_test {
 namespace {
 
 constexpr unsigned seed = 20260;
@@ -183,4 +183,4 @@ TEST_F(Lanes, AgreeWhereTheInterfaceForwards) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::lanes_test

@@ -3,7 +3,7 @@
 // target.
 #include "support/expectation.h"
 
-namespace xdemux::test {
+namespace xdemux::test::listener_test {
 namespace {
 
 constexpr std::uint16_t port = 8080;
@@ -334,4 +334,4 @@ TEST_F(Flow, TargetsAreCarriedOut) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::listener_test

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace xdemux::test {
+namespace xdemux::test::packet_builder_test {
 namespace {
 
 std::uint16_t word(const Bytes& frame, std::size_t at) {
@@ -64,4 +64,4 @@ TEST(PacketBuilder, LeavesThePacketThatItStartsFromAlone) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::packet_builder_test

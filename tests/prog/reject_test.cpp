@@ -2,7 +2,7 @@
 // Answers, byte by byte: what RFC 9293, RFC 1122 and RFC 4443 ask for, made here by another builder than the program's.
 #include "support/expectation.h"
 
-namespace xdemux::test {
+namespace xdemux::test::reject_test {
 namespace {
 
 constexpr std::uint16_t tcp_port = 80, udp_port = 53;
@@ -269,4 +269,4 @@ TEST_F(RejectLimit, IsNotTouchedInMonitorModeNorByADrop) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::reject_test

@@ -8,7 +8,7 @@
 #include "support/expectation.h"
 #include "support/socket.h"
 
-namespace xdemux::test {
+namespace xdemux::test::scan_test {
 namespace {
 
 constexpr __u8 flag_syn = 0x02, flag_fin = 0x01, flag_ack = 0x10;
@@ -257,4 +257,4 @@ TEST_F(Scan, TakesNoNoticeOfATracedRun) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::scan_test

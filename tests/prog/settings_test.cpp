@@ -5,7 +5,7 @@
 
 #include "support/expectation.h"
 
-namespace xdemux::test {
+namespace xdemux::test::settings_test {
 namespace {
 
 struct Combination {
@@ -165,4 +165,4 @@ TEST_F(Maps, OfThePortsHoldBothProtocols) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::settings_test

@@ -6,7 +6,7 @@
 #include "support/expectation.h"
 #include "support/socket.h"
 
-namespace xdemux::test {
+namespace xdemux::test::socket_lookup_test {
 namespace {
 
 constexpr std::uint16_t port = 8080;
@@ -288,4 +288,4 @@ TEST_F(SocketLookup, ActsByTheFormerRulesOnceTheTimeToConfirmIsOver) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::socket_lookup_test

@@ -9,7 +9,7 @@
 
 #include "support/expectation.h"
 
-namespace xdemux::test {
+namespace xdemux::test::steer_test {
 namespace {
 
 constexpr std::uint16_t port = 53;
@@ -256,4 +256,4 @@ TEST_F(Steer, ATraceNamesTheTargetAndTouchesNothing) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::steer_test

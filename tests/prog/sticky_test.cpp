@@ -10,7 +10,7 @@
 
 #include "support/expectation.h"
 
-namespace xdemux::test {
+namespace xdemux::test::sticky_test {
 namespace {
 
 constexpr std::uint16_t port = 443;
@@ -192,4 +192,4 @@ TEST_F(Sticky, InMonitorModeFlowsAreKeptForTheDayItEnforces) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::sticky_test

@@ -4,7 +4,7 @@
 
 #include "support/expectation.h"
 
-namespace xdemux::test {
+namespace xdemux::test::trace_test {
 namespace {
 
 class Trace : public ProgTest {
@@ -138,4 +138,4 @@ TEST_F(Trace, WithoutTheKeyDoesNothingAndThePacketCounts) {
 }
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::trace_test

@@ -12,7 +12,7 @@
 #include "interruptions.h"
 #include "table.h"
 
-namespace xdemux::test {
+namespace xdemux::test::change_test {
 namespace {
 
 using namespace contract;
@@ -120,4 +120,4 @@ std::vector<Case> cases() {
 INSTANTIATE_TEST_SUITE_P(all, Changes, ::testing::ValuesIn(cases()), [](const auto& each) { return each.param.name; });
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::change_test

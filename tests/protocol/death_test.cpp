@@ -11,7 +11,7 @@
 #include "interruptions.h"
 #include "table.h"
 
-namespace xdemux::test {
+namespace xdemux::test::death_test {
 namespace {
 
 using namespace contract;
@@ -154,4 +154,4 @@ INSTANTIATE_TEST_SUITE_P(all, Deaths, ::testing::ValuesIn(cases()), [](const aut
 });
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::death_test

@@ -11,7 +11,7 @@
 #include "data_path.h"
 #include "table.h"
 
-namespace xdemux::test {
+namespace xdemux::test::entry_test {
 namespace {
 
 using namespace contract;
@@ -66,4 +66,4 @@ INSTANTIATE_TEST_SUITE_P(families, EntryBits, ::testing::Values(FAMILY_IPV4, FAM
                          [](const auto& each) { return each.param == FAMILY_IPV6 ? "ipv6" : "ipv4"; });
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::entry_test

@@ -16,7 +16,7 @@
 #include "history.h"
 #include "table.h"
 
-namespace xdemux::test {
+namespace xdemux::test::look_up_test {
 namespace {
 
 using namespace contract;
@@ -231,4 +231,4 @@ std::string case_name(const ::testing::TestParamInfo<Case>& each) {
 INSTANTIATE_TEST_SUITE_P(all, LookUps, ::testing::ValuesIn(cases()), case_name);
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::look_up_test

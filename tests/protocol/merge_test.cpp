@@ -11,7 +11,7 @@
 #include "support/flow_world.h"
 #include "watch.h"
 
-namespace xdemux::test {
+namespace xdemux::test::merge_test {
 namespace {
 
 using namespace contract;
@@ -133,4 +133,4 @@ INSTANTIATE_TEST_SUITE_P(cases, Merge,
                          });
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::merge_test

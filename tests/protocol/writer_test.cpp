@@ -14,7 +14,7 @@
 #include "interruptions.h"
 #include "table.h"
 
-namespace xdemux::test {
+namespace xdemux::test::writer_test {
 namespace {
 
 using namespace contract;
@@ -152,4 +152,4 @@ std::vector<Case> cases() {
 INSTANTIATE_TEST_SUITE_P(all, Writers, ::testing::ValuesIn(cases()), [](const auto& each) { return each.param.name; });
 
 }  // namespace
-}  // namespace xdemux::test
+}  // namespace xdemux::test::writer_test

@@ -11,7 +11,7 @@
 
 #include "support/flow_world.h"
 
-namespace xdemux {
+namespace xdemux::test::flow_store_test {
 namespace {
 
 constexpr std::uint32_t threads = 4, keys = 20, rounds = 200;
@@ -38,4 +38,4 @@ TEST(SharedWriter, inserts_and_erases_for_many_threads_on_the_same_lines) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::flow_store_test

@@ -18,7 +18,7 @@
 
 #include "support/flow_world.h"
 
-namespace xdemux {
+namespace xdemux::test::leases_test {
 namespace {
 
 const Address local = Address::ipv4({192, 0, 2, 1});
@@ -282,4 +282,4 @@ TEST_F(LeasingThreads, what_is_given_back_by_several_at_once_counts_once) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::leases_test

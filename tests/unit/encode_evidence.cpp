@@ -10,7 +10,7 @@
 #include <xdemux/kernel/encode_evidence.h>
 #include <xdemux/kernel/upstream.h>
 
-namespace xdemux {
+namespace xdemux::test::encode_evidence {
 namespace {
 
 Address address(std::string_view text) {
@@ -67,4 +67,4 @@ TEST(Resolvers, AreTheNameserverLines) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::encode_evidence

@@ -7,7 +7,7 @@
 
 #include <xdemux/kernel/encode.h>
 
-namespace xdemux {
+namespace xdemux::test::encode_tables {
 namespace {
 
 Listener listener(const std::string& endpoint) {
@@ -152,4 +152,4 @@ TEST(Encode, flows_and_rules_survive_the_way_there_and_back) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::encode_tables

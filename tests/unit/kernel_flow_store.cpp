@@ -12,7 +12,7 @@
 
 #include "support/flow_world.h"
 
-namespace xdemux {
+namespace xdemux::test::kernel_flow_store {
 namespace {
 
 using namespace contract;
@@ -233,4 +233,4 @@ INSTANTIATE_TEST_SUITE_P(families, FlowStoreTest, ::testing::Values(FAMILY_IPV4,
                          [](const auto& each) { return each.param == FAMILY_IPV6 ? "ipv6" : "ipv4"; });
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::kernel_flow_store

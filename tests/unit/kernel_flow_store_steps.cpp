@@ -14,7 +14,7 @@
 #include "support/flow_world.h"
 #include "support/stepping.h"
 
-namespace xdemux {
+namespace xdemux::test::kernel_flow_store_steps {
 namespace {
 
 using namespace contract;
@@ -147,4 +147,4 @@ std::vector<Case> cases() {
 INSTANTIATE_TEST_SUITE_P(all, FlowStoreSteps, ::testing::ValuesIn(cases()), name_of);
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::kernel_flow_store_steps

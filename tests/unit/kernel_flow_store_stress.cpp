@@ -18,7 +18,7 @@
 
 #include "support/flow_world.h"
 
-namespace xdemux {
+namespace xdemux::test::kernel_flow_store_stress {
 namespace {
 
 using namespace contract;
@@ -204,4 +204,4 @@ INSTANTIATE_TEST_SUITE_P(families, FlowStoreStress, ::testing::Values(FAMILY_IPV
                          [](const auto& each) { return each.param == FAMILY_IPV6 ? "ipv6" : "ipv4"; });
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::kernel_flow_store_stress

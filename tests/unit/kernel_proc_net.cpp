@@ -6,7 +6,7 @@
 
 #include <xdemux/kernel/proc_net.h>
 
-namespace xdemux {
+namespace xdemux::test::kernel_proc_net {
 namespace {
 
 using ::testing::IsEmpty;
@@ -74,4 +74,4 @@ TEST(ProcNet, what_is_cut_or_empty_yields_nothing) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::kernel_proc_net

@@ -13,7 +13,7 @@
 #include <xdemux/kernel/process_start.h>
 #include <xdemux/kernel/text_file.h>
 
-namespace xdemux {
+namespace xdemux::test::kernel_text_file {
 namespace {
 
 /// Has every descriptor taken, as long as it lives.
@@ -57,4 +57,4 @@ TEST(ProcessStart, a_process_that_cannot_be_looked_at_is_not_gone) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::kernel_text_file

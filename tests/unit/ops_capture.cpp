@@ -12,7 +12,7 @@
 
 #include <xdemux/ops/capture.h>
 
-namespace xdemux {
+namespace xdemux::test::ops_capture {
 namespace {
 
 using ::testing::HasSubstr;
@@ -134,4 +134,4 @@ TEST_F(CaptureFile, one_that_is_not_there_is_named) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::ops_capture

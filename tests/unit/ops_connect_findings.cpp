@@ -5,7 +5,7 @@
 
 #include <xdemux/ops/connect_findings.h>
 
-namespace xdemux {
+namespace xdemux::test::ops_connect_findings {
 namespace {
 
 using ::testing::HasSubstr;
@@ -113,4 +113,4 @@ TEST(ConnectFindings, AnAddressThatIsNotHereIsEaddrnotavailToo) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::ops_connect_findings

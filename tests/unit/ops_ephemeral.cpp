@@ -8,7 +8,7 @@
 #include "ephemeral_pending.h"
 #include "render/ephemeral.h"
 
-namespace xdemux {
+namespace xdemux::test::ops_ephemeral {
 namespace {
 
 using ::testing::ElementsAre;
@@ -114,4 +114,4 @@ TEST(Pending, TakesBackItsOwnChangesAlone) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::ops_ephemeral

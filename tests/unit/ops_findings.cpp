@@ -8,7 +8,7 @@
 
 #include <xdemux/ops/findings.h>
 
-namespace xdemux {
+namespace xdemux::test::ops_findings {
 namespace {
 
 using ::testing::HasSubstr;
@@ -354,4 +354,4 @@ TEST(Findings, topology_is_noted) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::ops_findings

@@ -8,7 +8,7 @@
 
 #include <xdemux/ops/locals.h>
 
-namespace xdemux {
+namespace xdemux::test::ops_locals_plan {
 namespace {
 
 using ::testing::ElementsAre;
@@ -82,4 +82,4 @@ TEST(LocalsPlan, what_a_listener_names_is_local_too) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::ops_locals_plan

@@ -8,7 +8,7 @@
 #include <xdemux/ops/packet.h>
 #include <xdemux/ops/snapshot.h>
 
-namespace xdemux {
+namespace xdemux::test::ops_packet {
 namespace {
 
 using Frame = std::vector<std::uint8_t>;
@@ -118,4 +118,4 @@ TEST(Names, every_reason_and_verdict_has_its_own) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::ops_packet

@@ -15,7 +15,7 @@
 #include <xdemux/ops/leases.h>
 #include <xdemux/ops/port_allocator.h>
 
-namespace xdemux {
+namespace xdemux::test::ops_port_allocator {
 namespace {
 
 using ::testing::HasSubstr;
@@ -585,11 +585,11 @@ TEST(LeaseRegisterText, IsReadAsItWasWritten) {
     owner.blocks = {{Proto::udp, Address::parse("2001:db8::1").value(), {61000, 61063}}};
     owners.owners = {owner, {8, "nat", {}, 0, {}, {}, {}}};
     EXPECT_EQ(parse_lease_register(to_text(owners)), owners);
-    EXPECT_EQ(parse_lease_register(to_text({})), LeaseRegister{});
+    EXPECT_EQ(parse_lease_register(to_text(LeaseRegister{})), LeaseRegister{});
     for (const char* text : {"", "xdemux leases 2\n", "xdemux leases 1\nowner x\n", "xdemux leases 1\nfrob 1\n",
                              "xdemux leases 1\nblock tcp 192.0.2.1 1 2\n"})
         EXPECT_EQ(parse_lease_register(text), std::nullopt) << text;
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::ops_port_allocator

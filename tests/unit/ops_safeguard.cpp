@@ -5,7 +5,7 @@
 #include <xdemux/ops/findings.h>
 #include <xdemux/ops/safeguard.h>
 
-namespace xdemux {
+namespace xdemux::test::ops_safeguard {
 namespace {
 
 using ::testing::HasSubstr;
@@ -166,4 +166,4 @@ TEST(Operator, a_malformed_ssh_connection_names_nobody) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::ops_safeguard

@@ -6,7 +6,7 @@
 
 #include <xdemux/ops/findings.h>
 
-namespace xdemux {
+namespace xdemux::test::ops_socket_findings {
 namespace {
 
 ListenerSet to_socket(const std::vector<std::string>& endpoints) {
@@ -65,4 +65,4 @@ TEST(SocketFindings, other_programs_are_told_with_their_place) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::ops_socket_findings

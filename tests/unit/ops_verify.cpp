@@ -7,7 +7,7 @@
 #include "verify_draw.h"
 #include "verify_model.h"
 
-namespace xdemux {
+namespace xdemux::test::ops_verify {
 namespace {
 
 SocketAddress address(const char* text) {
@@ -164,4 +164,4 @@ TEST(VerifyModel, rules_that_it_does_not_have_are_not_compared) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::ops_verify

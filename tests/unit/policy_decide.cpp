@@ -4,7 +4,7 @@
 
 #include <xdemux/policy/decide.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_decide {
 namespace {
 
 using ::testing::HasSubstr;
@@ -48,4 +48,4 @@ TEST(Hearers, a_wildcard_hears_no_other_hosts_packets) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_decide

@@ -12,7 +12,7 @@
 #include <xdemux/policy/proto.h>
 #include <xdemux/policy/service.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_endpoint {
 namespace {
 
 TEST(Address, PrintsTheCanonicalForm) {
@@ -331,4 +331,4 @@ TEST(IanaRange, BeginsAndEndsWhereRfc6335SaysIt) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_endpoint

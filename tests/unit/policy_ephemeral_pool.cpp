@@ -15,7 +15,7 @@
 #include <xdemux/policy/ephemeral_pool.h>
 #include <xdemux/policy/port_set.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_ephemeral_pool {
 namespace {
 
 using ::testing::HasSubstr;
@@ -317,4 +317,4 @@ TEST(Algorithms, AreKnownByNameAndByTheNumberInTheRfc) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_ephemeral_pool

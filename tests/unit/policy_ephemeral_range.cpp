@@ -5,7 +5,7 @@
 #include <xdemux/policy/ephemeral_range.h>
 #include <xdemux/policy/port_set.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_ephemeral_range {
 namespace {
 
 using ::testing::ElementsAre;
@@ -99,4 +99,4 @@ TEST(EphemeralRange, TellsWhatCanBeSustained) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_ephemeral_range

@@ -7,7 +7,7 @@
 
 #include <xdemux/policy/ephemeral_simulation.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_ephemeral_simulation {
 namespace {
 
 PortSet ports_of(const PortRange& range) {
@@ -147,4 +147,4 @@ TEST(Predictability, OfRandomIncrementsIsTheirStep) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_ephemeral_simulation

@@ -6,7 +6,7 @@
 
 #include <xdemux/policy/filter.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_filter {
 namespace {
 
 Row listening(const std::string& local, Proto proto = Proto::tcp) {
@@ -206,4 +206,4 @@ TEST(SocketState, IsNamedAsSsNamesIt) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_filter

@@ -10,7 +10,7 @@
 #include <xdemux/policy/batch.h>
 #include <xdemux/policy/flow.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_flow_batch {
 namespace {
 
 std::string flow_error(const std::string& proto, const std::string& local, const std::string& remote) {
@@ -264,4 +264,4 @@ TEST(FlowBatch, KeepsOrderAndLineOverManyLines) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_flow_batch

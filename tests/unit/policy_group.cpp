@@ -9,7 +9,7 @@
 
 #include <xdemux/policy/group.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_group {
 namespace {
 
 using ::testing::HasSubstr;
@@ -146,4 +146,4 @@ TEST(GroupForecast, MovesNothingWhereNothingChanges) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_group

@@ -7,7 +7,7 @@
 
 #include <xdemux/policy/guard.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_guard {
 namespace {
 
 Prefix prefix(const std::string& text) {
@@ -130,4 +130,4 @@ TEST(Guard, IsToldInShort) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_guard

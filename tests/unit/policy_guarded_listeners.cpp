@@ -11,7 +11,7 @@
 #include <xdemux/policy/listener_set.h>
 #include <xdemux/policy/listener_tables.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_guarded_listeners {
 namespace {
 
 Listener make(const std::string& endpoint) {
@@ -93,4 +93,4 @@ TEST(GuardedListeners, AGuardMakesNoTwoListenersDistinct) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_guarded_listeners

@@ -12,7 +12,7 @@
 #include <xdemux/policy/port_intervals.h>
 #include <xdemux/policy/target.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_listener_set {
 namespace {
 
 const Device eth0{7, "eth0"};
@@ -337,4 +337,4 @@ TEST(PortIntervals, ReachesTheLastPort) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_listener_set

@@ -13,7 +13,7 @@
 #include <xdemux/policy/listener_set.h>
 #include <xdemux/policy/listener_tables.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_listener_tables {
 namespace {
 
 constexpr std::uint32_t eth0 = 7;
@@ -404,4 +404,4 @@ TEST(ListenerTables, AWildcardOnAllPortsTakesOneSlotAndNoEntry) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_listener_tables

@@ -11,7 +11,7 @@
 
 #include <xdemux/policy/maglev.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_maglev {
 namespace {
 
 struct Named {
@@ -151,4 +151,4 @@ TEST(Maglev, NobodyWithAWeightIsAnEmptyTable) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_maglev

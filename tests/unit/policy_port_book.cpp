@@ -9,7 +9,7 @@
 #include <xdemux/policy/port_book.h>
 #include <xdemux/policy/siphash.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_port_book {
 namespace {
 
 std::optional<std::uint32_t> next_free(const std::set<std::uint32_t>& taken, std::uint32_t from, std::uint32_t size) {
@@ -95,4 +95,4 @@ TEST(Book, ForgetsWhatOthersHeld) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_port_book

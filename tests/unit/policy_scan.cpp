@@ -9,7 +9,7 @@
 
 #include <xdemux/policy/scan.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_scan {
 namespace {
 
 Address address(std::string_view text) {
@@ -211,4 +211,4 @@ TEST(SelectScans, TakesThoseWithEnoughEndpointsSeenLatelyAndTheFirstOfThem) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_scan

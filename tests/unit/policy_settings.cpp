@@ -3,7 +3,7 @@
 
 #include <xdemux/policy/settings.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_settings {
 namespace {
 
 TEST(Settings, OfANewInstanceHarmNoOne) {
@@ -50,4 +50,4 @@ TEST(Settings, TellHowTheyDiffer) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_settings

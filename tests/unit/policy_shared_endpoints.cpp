@@ -8,7 +8,7 @@
 
 #include <xdemux/policy/shared_endpoints.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_shared_endpoints {
 namespace {
 
 using ::testing::HasSubstr;
@@ -72,4 +72,4 @@ TEST(SharedEndpoints, AreFoundWhereSeveralSteer) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_shared_endpoints

@@ -11,7 +11,7 @@
 #include <xdemux/policy/port_permutation.h>
 #include <xdemux/policy/siphash.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_siphash {
 namespace {
 
 constexpr SipKey published_key{0x0706050403020100U, 0x0f0e0d0c0b0a0908U};
@@ -111,4 +111,4 @@ TEST(PermutationOrder, StepsAreSpreadEvenly) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_siphash

@@ -6,7 +6,7 @@
 
 #include <xdemux/policy/socket_fit.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_socket_fit {
 namespace {
 
 Listener listener(std::string_view endpoint, Proto proto = Proto::tcp, bool v6only = false) {
@@ -53,4 +53,4 @@ TEST(SocketFit, the_protocols_are_two_worlds) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_socket_fit

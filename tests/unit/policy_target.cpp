@@ -5,7 +5,7 @@
 #include <xdemux/policy/target.h>
 #include <xdemux/policy/target_table.h>
 
-namespace xdemux {
+namespace xdemux::test::policy_target {
 namespace {
 
 Target target(const std::string& text) {
@@ -121,4 +121,4 @@ TEST(Encode, a_target_survives_the_way_there_and_back) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::policy_target

@@ -10,7 +10,7 @@
 #include "render/pcapng.h"
 #include "render/scans.h"
 
-namespace xdemux {
+namespace xdemux::test::render_evidence {
 namespace {
 
 const PortNames services({{80, "http"}}, {{53, "domain"}});
@@ -230,4 +230,4 @@ TEST(RenderPcapng, APacketHasItsTimeLengthsBytesAndReason) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::render_evidence

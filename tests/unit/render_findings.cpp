@@ -6,7 +6,7 @@
 
 #include "render/findings.h"
 
-namespace xdemux {
+namespace xdemux::test::render_findings {
 namespace {
 
 const std::vector<Finding> findings = {
@@ -56,4 +56,4 @@ TEST(RenderFindings, JsonIsNullWhereAbsent) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::render_findings

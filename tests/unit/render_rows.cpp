@@ -10,7 +10,7 @@
 #include "render/listeners.h"
 #include "render/text_table.h"
 
-namespace xdemux {
+namespace xdemux::test::render_rows {
 namespace {
 
 const PortNames services({{53, "domain"}, {80, "http"}, {443, "https"}}, {{53, "domain"}, {443, "https"}});
@@ -252,4 +252,4 @@ TEST(RenderReasons, TextAndJsonNameReasonAndVerdict) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::render_rows

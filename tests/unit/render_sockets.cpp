@@ -6,7 +6,7 @@
 
 #include "render/sockets.h"
 
-namespace xdemux {
+namespace xdemux::test::render_sockets {
 namespace {
 
 std::vector<SocketRow> rows() {
@@ -47,4 +47,4 @@ TEST(RenderSockets, json_has_every_field) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::render_sockets

@@ -7,7 +7,7 @@
 #include "render/port.h"
 #include "render/status.h"
 
-namespace xdemux {
+namespace xdemux::test::render_things {
 namespace {
 
 const PortNames services({{80, "http"}, {443, "https"}, {514, "shell"}}, {{443, "https"}, {514, "syslog"}});
@@ -154,7 +154,7 @@ TEST(RenderExplanation, TextNumbersTheLookUpsAndTellsWhatMonitorModeHeldBack) {
 
 /// As explanation(), with the kernel's view: nginx listens on every address, and another listener lost.
 Explanation contested() {
-    Explanation explanation = xdemux::explanation();
+    Explanation explanation = render_things::explanation();
     explanation.stages.push_back({contract::STAGE_EXACT, "exact address", true, "a listener is on this address"});
     explanation.stages.push_back({contract::STAGE_WILDCARD, "wildcard", true, "a listener is on this port"});
     explanation.stages.push_back({contract::STAGE_LOCAL, "local", true, "the destination is this host's"});
@@ -217,4 +217,4 @@ TEST(RenderExplanation, JsonNamesWhatMatched) {
 }
 
 }  // namespace
-}  // namespace xdemux
+}  // namespace xdemux::test::render_things

@@ -12,20 +12,15 @@
 #include <linux/bpf.h>
 
 #include "port_sweep.skel.h"
+#include "support/bpf_maps.h"
 
 namespace xdemux::test {
-namespace {
-
-[[noreturn]] void fail(int error) {
-    throw std::runtime_error(std::string("cannot sweep the port counters: ") + std::strerror(error));
-}
-
-}  // namespace
+constexpr auto cannot_sweep = "cannot sweep the port counters";
 
 PortSweep::PortSweep(const bpf_map* ports) : skeleton_(port_sweep::open(), port_sweep::destroy) {
-    if (skeleton_ == nullptr) fail(errno);
-    if (bpf_map__reuse_fd(skeleton_->maps.ports, bpf_map__fd(ports)) != 0) fail(errno);
-    if (const int error = port_sweep::load(skeleton_.get()); error != 0) fail(-error);
+    if (skeleton_ == nullptr) give_up(cannot_sweep);
+    if (bpf_map__reuse_fd(skeleton_->maps.ports, bpf_map__fd(ports)) != 0) give_up(cannot_sweep);
+    if (const int error = port_sweep::load(skeleton_.get()); error != 0) give_up(cannot_sweep, -error);
 }
 
 contract::traffic PortSweep::take() {
@@ -34,8 +29,8 @@ contract::traffic PortSweep::take() {
     options.sz = sizeof(options);
     options.data_in = frame.data();
     options.data_size_in = frame.size();
-    if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.sweep), &options) != 0) fail(errno);
-    if (options.retval != XDP_PASS) fail(EINVAL);
+    if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.sweep), &options) != 0) give_up(cannot_sweep);
+    if (options.retval != XDP_PASS) give_up(cannot_sweep, EINVAL);
     return {skeleton_->bss->packets, skeleton_->bss->bytes};
 }
 

@@ -12,6 +12,7 @@
 #include <xdemux/contract.h>
 
 #include "support/big_tables.h"
+#include "support/bpf_maps.h"
 #include "support/skeleton.h"
 #include "support/testbed.h"
 
@@ -23,31 +24,6 @@ using namespace contract;
 constexpr std::size_t programs_kept =
     16;  // some 40 descriptors each, of 1,024 that a process has unless told otherwise
 constexpr std::size_t room_for_replies = 256;
-
-[[noreturn]] void fail(const std::string& what, int error = errno) {
-    throw std::runtime_error(what + ": " + std::strerror(error));
-}
-
-int fd_of(const bpf_map* map) {
-    return bpf_map__fd(map);
-}
-
-template <typename Key, typename Value>
-void put(const bpf_map* map, const Key& key, const Value& value) {
-    if (bpf_map_update_elem(fd_of(map), &key, &value, BPF_ANY) != 0)
-        fail(std::string("cannot write to ") + bpf_map__name(map));
-}
-
-template <typename Key>
-void erase_all(const bpf_map* map) {
-    Key key{};
-    while (bpf_map_get_next_key(fd_of(map), nullptr, &key) == 0)
-        if (bpf_map_delete_elem(fd_of(map), &key) != 0 && errno != ENOENT) fail("cannot delete");
-}
-
-std::uint32_t index_of(const PortKey& key) {
-    return static_cast<std::uint32_t>(key.first) << 16 | key.second;
-}
 
 // The few hottest local addresses are a variable of the program, so that their map is named after its section.
 const bpf_map* local_hot_of(const demux* skeleton) {
@@ -80,7 +56,7 @@ flow_key key_of(proto proto, std::string_view local, std::uint16_t local_port, s
 }  // namespace
 
 Program::Program(const contract::settings& settings) : settings_(settings), skeleton_(demux::open()) {
-    if (skeleton_ == nullptr) fail("cannot open the skeleton");
+    if (skeleton_ == nullptr) give_up("cannot open the skeleton");
     skeleton_->rodata_settings->settings = settings;
     if (settings.shared_counters != 0) {
         bpf_map__set_type(skeleton_->maps.port_counters, BPF_MAP_TYPE_ARRAY);
@@ -91,7 +67,7 @@ Program::Program(const contract::settings& settings) : settings_(settings), skel
     big_tables_->lend_to(*skeleton_->obj);
     if (const int error = demux::load(skeleton_); error != 0) {
         demux::destroy(skeleton_);
-        fail("cannot load the program", -error);
+        give_up("cannot load the program", -error);
     }
     big_tables_->keep_of(*skeleton_->obj);
     flows_ = std::make_unique<FlowMemory>(*skeleton_->obj, settings_);
@@ -155,7 +131,8 @@ RunResult Program::test_run(Bytes in, std::size_t metadata, std::uint32_t ifinde
     options.data_size_out = static_cast<__u32>(result.frame.size());
     options.ctx_in = &context;
     options.ctx_size_in = sizeof(context);
-    if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.xdemux), &options) != 0) fail("cannot run the packet");
+    if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.xdemux), &options) != 0)
+        give_up("cannot run the packet");
     result.frame.resize(options.data_size_out);
     result.action = static_cast<int>(options.retval);
     return result;
@@ -295,7 +272,7 @@ std::vector<std::pair<std::string, bpf_map_info>> Program::maps() const {
     bpf_object__for_each_map(map, skeleton_->obj) {
         bpf_map_info info{};
         __u32 size = sizeof(info);
-        if (bpf_obj_get_info_by_fd(fd_of(map), &info, &size) != 0) fail("cannot ask about a map");
+        if (bpf_obj_get_info_by_fd(fd_of(map), &info, &size) != 0) give_up("cannot ask about a map");
         infos.emplace_back(bpf_map__name(map), info);
     }
     return infos;

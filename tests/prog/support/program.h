@@ -75,6 +75,11 @@ struct LookUp {
 using ReasonKey = std::pair<contract::reason, contract::verdict>;
 using PortKey = std::pair<contract::proto, std::uint16_t>;
 
+/// Of port_slots, port_counters and port_drops.
+inline std::uint32_t index_of(const PortKey& key) {
+    return static_cast<std::uint32_t>(key.first) << 16 | key.second;
+}
+
 /// Sums over the CPUs; rows that are zero are absent.
 struct ReasonCounts : std::map<ReasonKey, contract::reason_counter> {};
 struct PortCounts : std::map<PortKey, contract::traffic> {};

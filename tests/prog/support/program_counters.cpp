@@ -9,6 +9,7 @@
 #include <bpf/libbpf.h>
 
 #include "support/big_tables.h"
+#include "support/bpf_maps.h"
 #include "support/program.h"
 #include "support/skeleton.h"
 #include "support/testbed.h"
@@ -21,28 +22,12 @@ using namespace contract;
 constexpr std::uint32_t batch_size = 16384;
 constexpr std::uint32_t reason_rows = std::uint32_t{REASON_COUNT} * VERDICT_COUNT;
 
-[[noreturn]] void fail(const std::string& what, int error = errno) {
-    throw std::runtime_error(what + ": " + std::strerror(error));
-}
-
-int fd_of(const bpf_map* map) {
-    return bpf_map__fd(map);
-}
-
-std::size_t cpus() {
-    return static_cast<std::size_t>(libbpf_num_possible_cpus());
-}
-
-std::uint32_t index_of(const PortKey& key) {
-    return static_cast<std::uint32_t>(key.first) << 16 | key.second;
-}
-
 // One element of a per-CPU map as the kernel has it: a value for each possible CPU, or one of a plain array.
 template <typename Value>
 std::vector<Value> read_cpus(const bpf_map* map, std::uint32_t key) {
-    std::vector<Value> values(cpus());
+    std::vector<Value> values(possible_cpus());
     if (bpf_map_lookup_elem(fd_of(map), &key, values.data()) != 0)
-        fail(std::string("cannot read ") + bpf_map__name(map));
+        give_up(std::string("cannot read ") + bpf_map__name(map));
     return values;
 }
 
@@ -58,15 +43,15 @@ traffic sum(const std::vector<traffic>& values) {
 }  // namespace
 
 ReasonCounts Program::reasons() const {
-    const std::size_t each = cpus();
+    const std::size_t each = possible_cpus();
     std::vector<std::uint32_t> keys(reason_rows);
     std::vector<reason_counter> values(reason_rows * each);
     std::uint32_t at = 0, count = reason_rows;
     if (bpf_map_lookup_batch(fd_of(skeleton_->maps.reason_counters), nullptr, &at, keys.data(), values.data(), &count,
                              nullptr) != 0 &&
         errno != ENOENT)
-        fail("cannot read the reason counters");
-    if (count != reason_rows) fail("cannot read all reason counters", ENODATA);
+        give_up("cannot read the reason counters");
+    if (count != reason_rows) give_up("cannot read all reason counters", ENODATA);
     ReasonCounts counts;
     for (std::size_t row = 0; row < count; row++) {
         reason_counter total{};
@@ -104,7 +89,7 @@ PortCounts Program::all_drops() const {
 }
 
 PortCounts Program::read_ports(const bpf_map* map) const {
-    const std::size_t each = settings_.shared_counters != 0 ? 1 : cpus();
+    const std::size_t each = settings_.shared_counters != 0 ? 1 : possible_cpus();
     std::vector<std::uint32_t> keys(batch_size);
     std::vector<traffic> values(batch_size * each);
     PortCounts rows;
@@ -113,7 +98,7 @@ PortCounts Program::read_ports(const bpf_map* map) const {
         std::uint32_t count = batch_size;
         const int error =
             bpf_map_lookup_batch(fd_of(map), first ? nullptr : &at, &at, keys.data(), values.data(), &count, nullptr);
-        if (error != 0 && errno != ENOENT) fail("cannot read the port counters");
+        if (error != 0 && errno != ENOENT) give_up("cannot read the port counters");
         more = error == 0;
         for (std::size_t i = 0; i < count; i++) {
             const auto from = values.begin() + static_cast<std::ptrdiff_t>(i * each);
@@ -138,19 +123,19 @@ contract::reject_limit Program::reject_limit() const {
 }
 
 void Program::set_reject_limit(const contract::reject_limit& limit) {
-    const std::vector<contract::reject_limit> limits(cpus(), limit);
+    const std::vector<contract::reject_limit> limits(possible_cpus(), limit);
     const std::uint32_t zero = 0;
     if (bpf_map_update_elem(fd_of(skeleton_->maps.reject_limits), &zero, limits.data(), BPF_ANY) != 0)
-        fail("cannot set the reject limit");
+        give_up("cannot set the reject limit");
 }
 
 void Program::clear_counters() {
     take_ports();
     take_drops();
-    const std::vector<reason_counter> nothing(cpus());
+    const std::vector<reason_counter> nothing(possible_cpus());
     for (std::uint32_t index = 0; index < reason_rows; index++)
         if (bpf_map_update_elem(fd_of(skeleton_->maps.reason_counters), &index, nothing.data(), BPF_ANY) != 0)
-            fail("cannot clear the reason counters");
+            give_up("cannot clear the reason counters");
     set_reject_limit({});
 }
 

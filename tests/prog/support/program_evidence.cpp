@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "support/bpf_maps.h"
 #include "support/program.h"
 #include "support/skeleton.h"
 #include "support/testbed.h"
@@ -16,14 +17,6 @@ namespace xdemux::test {
 namespace {
 
 using namespace contract;
-
-[[noreturn]] void fail(const char* what) {
-    throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
-}
-
-std::size_t cpus() {
-    return static_cast<std::size_t>(libbpf_num_possible_cpus());
-}
 
 using RingBuffer = std::unique_ptr<ring_buffer, decltype(&ring_buffer__free)>;
 
@@ -43,7 +36,7 @@ void Program::add_block(std::string_view source, std::uint64_t until_ns) {
     key.family = static_cast<__u8>(ip.ipv6 ? FAMILY_IPV6 : FAMILY_IPV4);
     std::memcpy(key.addr, ip.bytes.data(), sizeof(key.addr));
     const block value{until_ns};
-    if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.blocks), &key, &value, BPF_ANY) != 0) fail("cannot block");
+    if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.blocks), &key, &value, BPF_ANY) != 0) give_up("cannot block");
 }
 
 std::uint64_t Program::blocking_until() const {
@@ -57,33 +50,33 @@ void Program::set_blocking(std::uint64_t until_ns) {
 std::map<std::uint32_t, contract::scanner> Program::scanners() const {
     const std::uint32_t slots = bpf_map__max_entries(skeleton_->maps.scanners);
     std::vector<std::uint32_t> keys(slots);
-    std::vector<scanner> values(slots * cpus());
+    std::vector<scanner> values(slots * possible_cpus());
     std::uint32_t at = 0, count = slots;
     if (bpf_map_lookup_batch(bpf_map__fd(skeleton_->maps.scanners), nullptr, &at, keys.data(), values.data(), &count,
                              nullptr) != 0 &&
         errno != ENOENT)
-        fail("cannot read the scanners");
+        give_up("cannot read the scanners");
     std::map<std::uint32_t, scanner> taken;
     for (std::size_t i = 0; i < count; i++) {
-        const scanner& slot = values[i * cpus() + Testbed::get().cpu()];
+        const scanner& slot = values[i * possible_cpus() + Testbed::get().cpu()];
         if (slot.last_seen != 0) taken.emplace(keys[i], slot);
     }
     return taken;
 }
 
 contract::scan_budget Program::scan_budget() const {
-    std::vector<contract::scan_budget> budgets(cpus());
+    std::vector<contract::scan_budget> budgets(possible_cpus());
     const std::uint32_t zero = 0;
     if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.scan_budgets), &zero, budgets.data()) != 0)
-        fail("cannot read the scan budget");
+        give_up("cannot read the scan budget");
     return budgets[Testbed::get().cpu()];
 }
 
 void Program::set_scan_budget(const contract::scan_budget& budget) {
-    const std::vector<contract::scan_budget> budgets(cpus(), budget);
+    const std::vector<contract::scan_budget> budgets(possible_cpus(), budget);
     const std::uint32_t zero = 0;
     if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.scan_budgets), &zero, budgets.data(), BPF_ANY) != 0)
-        fail("cannot set the scan budget");
+        give_up("cannot set the scan budget");
 }
 
 contract::watch Program::watch() const {
@@ -95,10 +88,10 @@ void Program::set_watch(const contract::watch& watch) {
 }
 
 contract::watch_limit Program::watch_limit() const {
-    std::vector<contract::watch_limit> limits(cpus());
+    std::vector<contract::watch_limit> limits(possible_cpus());
     const std::uint32_t zero = 0;
     if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.watch_limits), &zero, limits.data()) != 0)
-        fail("cannot read the watch limit");
+        give_up("cannot read the watch limit");
     return limits[Testbed::get().cpu()];
 }
 
@@ -106,8 +99,8 @@ std::vector<contract::event> Program::take_events() {
     std::vector<event> events;
     const RingBuffer ring(ring_buffer__new(bpf_map__fd(skeleton_->maps.events), append_event, &events, nullptr),
                           ring_buffer__free);
-    if (ring == nullptr) fail("cannot map the ring of events");
-    if (ring_buffer__consume(ring.get()) < 0) fail("cannot take the events");
+    if (ring == nullptr) give_up("cannot map the ring of events");
+    if (ring_buffer__consume(ring.get()) < 0) give_up("cannot take the events");
     return events;
 }
 
@@ -115,18 +108,18 @@ void Program::clear_evidence() {
     block_source source{};
     const int blocks = bpf_map__fd(skeleton_->maps.blocks);
     while (bpf_map_get_next_key(blocks, nullptr, &source) == 0)
-        if (bpf_map_delete_elem(blocks, &source) != 0) fail("cannot unblock");
+        if (bpf_map_delete_elem(blocks, &source) != 0) give_up("cannot unblock");
     set_blocking(0);
-    const std::vector<scanner> nobody(cpus());
+    const std::vector<scanner> nobody(possible_cpus());
     for (const auto& [slot, taken] : scanners())
         if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.scanners), &slot, nobody.data(), BPF_ANY) != 0)
-            fail("cannot clear a scanner");
+            give_up("cannot clear a scanner");
     set_scan_budget({});
     set_watch({});
-    const std::vector<contract::watch_limit> limits(cpus());
+    const std::vector<contract::watch_limit> limits(possible_cpus());
     const std::uint32_t zero = 0;
     if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.watch_limits), &zero, limits.data(), BPF_ANY) != 0)
-        fail("cannot clear the watch limit");
+        give_up("cannot clear the watch limit");
     take_events();
 }
 

@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "support/bpf_maps.h"
 #include "support/program.h"
 
 // The skeleton names the types of the program's variables as C does.
@@ -19,29 +20,6 @@ namespace xdemux::test {
 namespace {
 
 using namespace contract;
-
-template <typename Key, typename Value>
-void put(const bpf_map* map, const Key& key, const Value& value) {
-    if (bpf_map_update_elem(bpf_map__fd(map), &key, &value, BPF_ANY) != 0)
-        throw std::runtime_error(std::string("cannot write to ") + bpf_map__name(map) + ": " + std::strerror(errno));
-}
-
-template <typename Key>
-std::size_t for_each_key(const bpf_map* map, auto&& each) {
-    Key key{}, next{};
-    std::size_t count = 0;
-    for (int error = bpf_map_get_next_key(bpf_map__fd(map), nullptr, &next); error == 0; count++) {
-        key = next;
-        error = bpf_map_get_next_key(bpf_map__fd(map), &key, &next);
-        each(key);
-    }
-    return count;
-}
-
-template <typename Key>
-void erase_all(const bpf_map* map) {
-    for_each_key<Key>(map, [&](const Key& key) { bpf_map_delete_elem(bpf_map__fd(map), &key); });
-}
 
 guard_source key_of(std::uint32_t listener, const Source& source) {
     const IpAddress ip = ip_address(source.address);

@@ -18,7 +18,7 @@ namespace {
 
 using namespace contract;
 
-constexpr std::uint16_t peer_port = 40000;
+constexpr std::uint16_t socket_peer_port = 40000;
 
 /// In network order, a field at a time: the kernel wants what follows the last of them to be zero.
 bpf_sk_lookup context_of(proto proto, const IpAddress& local, std::uint16_t local_port, const IpAddress& remote) {
@@ -26,7 +26,7 @@ bpf_sk_lookup context_of(proto proto, const IpAddress& local, std::uint16_t loca
     context.family = local.ipv6 ? AF_INET6 : AF_INET;
     context.protocol = proto == PROTO_TCP ? IPPROTO_TCP : IPPROTO_UDP;
     context.local_port = local_port;
-    context.remote_port = htons(peer_port);
+    context.remote_port = htons(socket_peer_port);
     if (local.ipv6) {
         std::memcpy(context.local_ip6, local.bytes.data(), sizeof(context.local_ip6));
         std::memcpy(context.remote_ip6, remote.bytes.data(), sizeof(context.remote_ip6));

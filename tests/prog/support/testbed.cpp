@@ -20,22 +20,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "support/bpf_maps.h"
+
 namespace xdemux::test {
 namespace {
 
 std::unique_ptr<Testbed> testbed;
 
-[[noreturn]] void fail(const std::string& what) {
-    throw std::runtime_error(what + ": " + std::strerror(errno));
-}
-
 std::size_t pin_to_one_cpu() {
     const int cpu = ::sched_getcpu();
-    if (cpu < 0) fail("cannot tell the CPU");
+    if (cpu < 0) give_up("cannot tell the CPU");
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET(static_cast<std::size_t>(cpu), &set);
-    if (::sched_setaffinity(0, sizeof(set), &set) != 0) fail("cannot pin to a CPU");
+    if (::sched_setaffinity(0, sizeof(set), &set) != 0) give_up("cannot pin to a CPU");
     return static_cast<std::size_t>(cpu);
 }
 
@@ -47,7 +45,7 @@ void write_sysctl(const std::string& path, bool on) {
 
 std::uint32_t index_of_device(const char* name) {
     const unsigned index = ::if_nametoindex(name);
-    if (index == 0) fail(std::string("no device ") + name);
+    if (index == 0) give_up(std::string("no device ") + name);
     return index;
 }
 
@@ -59,7 +57,7 @@ Testbed& Testbed::get() {
 }
 
 void Testbed::set_up() {
-    if (::unshare(CLONE_NEWNET) != 0) fail("cannot make a network namespace");
+    if (::unshare(CLONE_NEWNET) != 0) give_up("cannot make a network namespace");
     auto bed = std::make_unique<Testbed>();
     bed->cpu_ = pin_to_one_cpu();
     run_command("ip link set lo up");
@@ -87,7 +85,7 @@ void Testbed::set_forwarding(bool on) {
 void Testbed::send(const Packet& packet) const {
     Bytes frame = packet.bytes();
     const int fd = ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
-    if (fd < 0) fail("cannot open a packet socket");
+    if (fd < 0) give_up("cannot open a packet socket");
     ifreq request{};
     std::strcpy(request.ifr_name, "xd0");
     sockaddr_ll address{};
@@ -103,7 +101,7 @@ void Testbed::send(const Packet& packet) const {
     const int error = errno;
     ::close(fd);
     errno = error;
-    if (!sent) fail("cannot send a frame");
+    if (!sent) give_up("cannot send a frame");
 }
 
 std::uint64_t coarse_now_ns() {

@@ -52,6 +52,10 @@ struct HostSocket {
     std::uint64_t inode = 0;        ///< 0 where no process holds it (TIME_WAIT, half-open); see process.h
     Family family = Family::ipv4;   ///< of the socket itself, whatever it speaks
     std::uint64_t cookie = 0;       ///< the kernel's number of it, never used again (SO_COOKIE)
+
+    [[nodiscard]] bool waits_for_anyone() const {
+        return state == HostSocketState::listen || state == HostSocketState::unconnected;
+    }
 };
 
 /// Every TCP socket in any state and every bound UDP socket, both families. A snapshot taken while sockets come and
