@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Loads the shipped programs with each combination of settings and prints, a line each, what the kernel's verifier
 // walked for it: "MODE CLOSED HOST CONFIRM INSTRUCTIONS STATES" of the XDP program, "MODE sockets - CONFIRM ..." of the
-// sk_lookup one, the states as its log counts them, over all that it looks at by itself. scripts/check_verifier
-// compares them with the budget. Needs root.
+// sk_lookup one, the states as its log counts them, over all that it looks at by itself. With --pairs, a quarter of the
+// XDP program's combinations, in which each two values of two settings still meet. scripts/check_verifier compares them
+// with the budget. Needs root.
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -85,15 +87,25 @@ void print_row(const contract::rules& rules, bool confirm, const char* closed, c
                 walked.states);
 }
 
+// For each policy, its two modes have both values of `host` and both of `confirm`; over the policies, each value of one
+// of these meets both of the other.
+bool is_among_pairs(const contract::rules& rules, bool confirm) {
+    const bool enforce = rules.mode == contract::MODE_ENFORCE;
+    return (rules.host != 0) == (enforce != (rules.closed == contract::VERDICT_DROP)) &&
+           confirm == (enforce != (rules.closed == contract::VERDICT_REJECT));
+}
+
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+    const bool pairs = argc > 1 && std::string_view(argv[1]) == "--pairs";
     for (const auto mode : {contract::MODE_MONITOR, contract::MODE_ENFORCE})
         for (const auto closed : {contract::VERDICT_PASS, contract::VERDICT_DROP, contract::VERDICT_REJECT})
             for (const __u32 host : {0U, 1U})
                 for (const bool confirm : {false, true})
-                    print_row({mode, closed, host}, confirm, closed_policies[closed], host != 0 ? "host" : "no-host",
-                              Program::pipeline);
+                    if (!pairs || is_among_pairs({mode, closed, host}, confirm))
+                        print_row({mode, closed, host}, confirm, closed_policies[closed],
+                                  host != 0 ? "host" : "no-host", Program::pipeline);
     for (const auto mode : {contract::MODE_MONITOR, contract::MODE_ENFORCE})
         for (const bool confirm : {false, true})
             print_row({mode, contract::VERDICT_PASS, 0}, confirm, "sockets", "-", Program::socket_lookup);
