@@ -2,9 +2,7 @@
 #include "crowd.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <stdexcept>
 #include <string>
 

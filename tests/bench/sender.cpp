@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
-#include <stdexcept>
 #include <string>
 #include <thread>
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "sockets.h"
 
-#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <memory>

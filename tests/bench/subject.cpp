@@ -2,7 +2,6 @@
 #include "subject.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <stdexcept>
 #include <string>

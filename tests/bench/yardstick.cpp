@@ -2,9 +2,6 @@
 #include "yardstick.h"
 
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <stdexcept>
 #include <string>
 #include <vector>
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "support/big_tables.h"
 
-#include <cerrno>
-#include <cstring>
 #include <stdexcept>
 #include <string>
 

@@ -3,8 +3,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
-#include <stdexcept>
 #include <string>
 
 #include <bpf/bpf.h>

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the program counts.
 #include <cerrno>
-#include <cstring>
-#include <stdexcept>
 #include <string>
 
 #include <bpf/bpf.h>

@@ -2,7 +2,6 @@
 // The tables of blocks, scans and events.
 #include <cstring>
 #include <memory>
-#include <stdexcept>
 #include <string>
 
 #include <bpf/bpf.h>

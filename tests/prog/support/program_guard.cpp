@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The guards of listeners, in the data path's own terms.
 #include <cstring>
-#include <stdexcept>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

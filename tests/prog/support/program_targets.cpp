@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The tables of targets.
-#include <cstring>
 #include <memory>
-#include <stdexcept>
 #include <string>
 
 #include <bpf/bpf.h>
