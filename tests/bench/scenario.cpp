@@ -77,8 +77,8 @@ std::vector<Packet> scan() {
     return packets;
 }
 
-Row yardstick_row(std::string name, Yardstick yardstick, Packet packet, verdict verdict) {
-    return {std::move(name), {std::move(packet)}, REASON_UNDECIDED, verdict, {}, {}, yardstick};
+Row yardstick_row(std::string name, Yardstick yardstick, std::vector<Packet> packets, verdict verdict) {
+    return {std::move(name), std::move(packets), REASON_UNDECIDED, verdict, {}, {}, yardstick};
 }
 
 Scenario listeners(std::uint32_t ifindex) {
@@ -97,8 +97,10 @@ Scenario listeners(std::uint32_t ifindex) {
     };
     row("wildcard listener, fixed", {syn4(peer_port, 443)}, REASON_LISTENER_WILDCARD, 3);
     scenario.rows.push_back(yardstick_row("yardstick: an array and three counters, fixed", Yardstick::least_demux,
-                                          syn4(peer_port, 443), VERDICT_PASS));
+                                          {syn4(peer_port, 443)}, VERDICT_PASS));
     row("wildcard listeners, mix of five kinds", five_kinds(), REASON_LISTENER_WILDCARD, 12);
+    scenario.rows.push_back(
+        yardstick_row("yardstick: an array and three counters, mix", Yardstick::of_kinds, five_kinds(), VERDICT_PASS));
     row("wildcard listener, IPv6 TCP, fixed", {tcp6(peer_port, 443)}, REASON_LISTENER_WILDCARD, {});
     row("listener on an address, fixed", {syn4(peer_port, exact_port)}, REASON_LISTENER_EXACT, {});
     row("listener on a prefix, fixed", {syn4(peer_port, prefix_port)}, REASON_LISTENER_PREFIX, {});
@@ -265,6 +267,7 @@ Scenario closed_by_table() {
     scenario.rows = {
         {"closed port, no host mode, fixed", {fixed}, REASON_CLOSED, VERDICT_DROP, 5},
         {"closed ports, no host mode, scan", scan(), REASON_CLOSED, VERDICT_DROP, 22},
+        yardstick_row("yardstick: an array and three counters, scan", Yardstick::least_demux, scan(), VERDICT_PASS),
     };
     return scenario;
 }
@@ -281,10 +284,10 @@ Scenario closed_by_kernel(bool forwards, std::uint32_t crowd) {
     };
     row("closed port, host mode" + where + ", fixed", {syn4(peer_port, closed_port)}, goal);
     scenario.rows.push_back(yardstick_row("yardstick: bpf_skc_lookup_tcp" + where + ", fixed", Yardstick::tcp_lookup,
-                                          syn4(peer_port, closed_port), VERDICT_DROP));
+                                          {syn4(peer_port, closed_port)}, VERDICT_DROP));
     if (forwards && crowd == 0)
         scenario.rows.push_back(yardstick_row("yardstick: bpf_fib_lookup" + where + ", fixed", Yardstick::route_lookup,
-                                              syn4(peer_port, closed_port), VERDICT_DROP));
+                                              {syn4(peer_port, closed_port)}, VERDICT_DROP));
     row("closed UDP port, host mode" + where + ", fixed", {udp4(peer_port, closed_port)}, goal);
     row("closed ports, host mode" + where + ", scan", scan(), {});
     return scenario;

@@ -56,23 +56,39 @@ static __always_inline void add(struct count* count, __u32 bytes) {
     count->bytes += bytes;
 }
 
-// The port read where it stands in an IPv4 packet without options, one array asked, three counters written.
-SEC("xdp.frags")
-int least_demux(struct xdp_md* ctx) {
+// Protocol and port read where they stand, one array asked, three counters written.
+static __always_inline int answer_at(const struct xdp_md* ctx, __u32 protocol_at, __u32 port_at) {
     const __u8* frame = (void*)(long)ctx->data;
     const struct answer* answer;
     __u32 index, zero = 0;
     __u64 length;
 
-    if ((void*)(frame + PLAIN_HEADERS) > (void*)(long)ctx->data_end) return XDP_ABORTED;
+    if ((void*)(frame + port_at + 2) > (void*)(long)ctx->data_end) return XDP_ABORTED;
     length = (void*)(long)ctx->data_end - (void*)frame;
-    index = (frame[23] & 1) << 16 | frame[36] << 8 | frame[37];
+    index = (frame[protocol_at] & 1) << 16 | frame[port_at] << 8 | frame[port_at + 1];
     answer = bpf_map_lookup_elem(&answers, &index);
     if (!answer) return XDP_ABORTED;
     add(bpf_map_lookup_elem(&reasons, &zero), length);
     add(bpf_map_lookup_elem(&listeners, &answer->listener[0]), length);
     add(bpf_map_lookup_elem(&ports, &index), length);
     return answer->target[0] ? XDP_ABORTED : action;
+}
+
+// Of IPv4 packets without options.
+SEC("xdp.frags")
+int least_demux(struct xdp_md* ctx) {
+    return answer_at(ctx, 23, 36);
+}
+
+// Of IPv6 without extensions and of IPv4 behind one VLAN tag too.
+SEC("xdp.frags")
+int least_of_kinds(struct xdp_md* ctx) {
+    const __u8* frame = (void*)(long)ctx->data;
+
+    if ((void*)(frame + 14) > (void*)(long)ctx->data_end) return XDP_ABORTED;
+    if (frame[12] == 0x86) return answer_at(ctx, 20, 56);
+    if (frame[12] == 0x81) return answer_at(ctx, 27, 40);
+    return answer_at(ctx, 23, 36);
 }
 
 // What the kernel's hash map costs as a flow table: the addresses and ports read where they stand behind plain headers,

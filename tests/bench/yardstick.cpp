@@ -44,6 +44,8 @@ int Yardsticks::fd(Yardstick which) const {
     switch (which) {
         case Yardstick::least_demux:
             return bpf_program__fd(skeleton_->progs.least_demux);
+        case Yardstick::of_kinds:
+            return bpf_program__fd(skeleton_->progs.least_of_kinds);
         case Yardstick::tcp_lookup:
             return bpf_program__fd(skeleton_->progs.tcp_lookup);
         case Yardstick::route_lookup:

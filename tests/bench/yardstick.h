@@ -17,7 +17,8 @@ class Subject;
 
 enum class Yardstick {
     none,          ///< the program under test
-    least_demux,   ///< a port read unchecked, an array, three counters; `action`
+    least_demux,   ///< a port of IPv4 read unchecked, an array, three counters; `action`
+    of_kinds,      ///< the same of IPv6 and behind a VLAN tag too; `action`
     tcp_lookup,    ///< the kernel asked for a TCP socket alone; drops where there is none
     hash_flows,    ///< the kernel's hash map as a flow table: a look-up and three counters; `action`
     one_line,      ///< a random line of the flow table of IPv4 read, and no more; passes
