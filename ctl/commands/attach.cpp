@@ -40,7 +40,9 @@ Result<AttachRequest> request_of(const AttachArguments& arguments, const Session
     request.devices = arguments.devices;
     request.dry_run = arguments.dry_run;
     request.verifier_log = session.verifier_log();
-    request.safeguard = safeguard_unless(arguments.force);
+    auto safeguard = safeguard_unless(arguments.force);
+    if (!safeguard) return fail(std::move(safeguard.error()));
+    request.safeguard = std::move(*safeguard);
     const auto mode = parse_attach_mode(arguments.mode);
     if (!mode) return fail(mode.error());
     request.mode = *mode;

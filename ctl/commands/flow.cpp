@@ -56,8 +56,14 @@ Status run_change(const FlowArguments& arguments, BatchVerb verb, Session& sessi
     if (!lines) return fail(lines.error());
     auto instance = verb == BatchVerb::add ? session.open_or_create() : session.open_for_change();
     if (!instance) return fail(instance.error());
+    auto safeguard = safeguard_unless(arguments.force);
+    if (!safeguard) return fail(std::move(safeguard.error()));
     ProgressBar bar(verb == BatchVerb::add ? "adding flows" : "deleting flows");
-    FlowOptions options{lines->source, arguments.dry_run, {}, safeguard_unless(arguments.force), arguments.force};
+    FlowOptions options{.source = lines->source,
+                        .dry_run = arguments.dry_run,
+                        .progress = {},
+                        .safeguard = std::move(*safeguard),
+                        .leases = arguments.force};
     if (!lines->source.empty()) options.progress = [&](std::size_t done, std::size_t total) { bar.show(done, total); };
     return verb == BatchVerb::add ? add_flows(*instance, lines->lines, options)
                                   : delete_flows(*instance, lines->lines, options);
@@ -104,7 +110,13 @@ struct FlushArguments {
 Status run_flush(const FlushArguments& arguments, Session& session) {
     auto instance = session.open_for_change();
     if (!instance) return fail(instance.error());
-    const FlowOptions options{{}, arguments.dry_run, {}, safeguard_unless(arguments.force), arguments.leases};
+    auto safeguard = safeguard_unless(arguments.force);
+    if (!safeguard) return fail(std::move(safeguard.error()));
+    const FlowOptions options{.source = {},
+                              .dry_run = arguments.dry_run,
+                              .progress = {},
+                              .safeguard = std::move(*safeguard),
+                              .leases = arguments.leases};
     const auto flushed = flush_flows(*instance, options);
     if (!flushed) return fail(flushed.error());
     tell(fmt::format("flows {}: {}", arguments.dry_run ? "that would be deleted" : "deleted", flushed->erased));
@@ -138,7 +150,9 @@ Status run_expire(const ExpireArguments& arguments, Session& session) {
     if (auto read = read_limit(arguments.time_wait, "--time-wait", limits.time_wait); !read) return read;
     auto instance = session.open_for_change();
     if (!instance) return fail(instance.error());
-    const auto expired = expire_flows(*instance, limits, arguments.dry_run, safeguard_unless(arguments.force));
+    const auto safeguard = safeguard_unless(arguments.force);
+    if (!safeguard) return fail(safeguard.error());
+    const auto expired = expire_flows(*instance, limits, arguments.dry_run, *safeguard);
     if (!expired) return fail(expired.error());
     tell(fmt::format("flows {}: {}", arguments.dry_run ? "that would be deleted" : "deleted", *expired));
     return {};

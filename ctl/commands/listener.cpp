@@ -138,8 +138,9 @@ Status run_change(const ListenerArguments& arguments, ListenerVerb verb, Session
     if (!changes) return fail(changes.error());
     auto instance = verb == ListenerVerb::remove ? session.open_for_change() : session.open_or_create();
     if (!instance) return fail(instance.error());
-    return change_listeners(*instance, changes->changes,
-                            {changes->source, arguments.dry_run, safeguard_unless(arguments.force)});
+    auto safeguard = safeguard_unless(arguments.force);
+    if (!safeguard) return fail(std::move(safeguard.error()));
+    return change_listeners(*instance, changes->changes, {changes->source, arguments.dry_run, std::move(*safeguard)});
 }
 
 Status run_list(const FilterArguments& arguments, Session& session) {

@@ -30,7 +30,7 @@ void add_force(Command command, bool& force) {
     command.add_flag("--force", force, "even where it would cut off your own connection, or live traffic");
 }
 
-std::optional<Safeguard> safeguard_unless(bool force) {
+Result<std::optional<Safeguard>> safeguard_unless(bool force) {
     if (force) return std::nullopt;
     return own_safeguard();
 }

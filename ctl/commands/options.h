@@ -34,7 +34,7 @@ inline constexpr const char* target_forms =
 /// --force, of what would be refused with ErrorKind::refused.
 void add_force(Command command, bool& force);
 /// What a command must not cut off; nothing with --force.
-std::optional<Safeguard> safeguard_unless(bool force);
+Result<std::optional<Safeguard>> safeguard_unless(bool force);
 
 /// --monitor|--enforce and --closed; --host is the part of those who take it.
 struct SettingsArguments {

@@ -29,7 +29,9 @@ Status run_set(const SetArguments& arguments, Session& session) {
         return fail(ErrorKind::usage, "no setting to change; use --monitor, --enforce, --closed, --host or --no-host");
     auto instance = session.open_for_change();
     if (!instance) return fail(instance.error());
-    const SettingsRequest request{*change, *confirm, arguments.dry_run, safeguard_unless(arguments.force)};
+    const auto safeguard = safeguard_unless(arguments.force);
+    if (!safeguard) return fail(safeguard.error());
+    const SettingsRequest request{*change, *confirm, arguments.dry_run, *safeguard};
     if (auto changed = change_settings(*instance, request); !changed) return changed;
     if (*confirm && !arguments.dry_run)
         tell(fmt::format("it goes back in {} s unless \"xdemux confirm\" is run", (*confirm)->count()));

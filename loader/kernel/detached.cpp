@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
@@ -21,7 +22,7 @@
 namespace xdemux {
 namespace {
 
-void leave_everything() {
+void leave_everything(const char* name) {
     ::setsid();
     ::signal(SIGHUP, SIG_IGN);
     [[maybe_unused]] const int moved = ::chdir("/");
@@ -29,19 +30,42 @@ void leave_everything() {
     for (int fd = 0; fd < 3; ++fd)
         ::dup2(null, fd);
     ::close_range(3, ~0U, 0);
-    ::prctl(PR_SET_NAME, "xdemux-rollback");
+    ::prctl(PR_SET_NAME, name);
+}
+
+/// Of CLOCK_BOOTTIME, as this time namespace shows it.
+timespec time_of(std::uint64_t boot_ns) {
+    const auto shown = boot_ns + static_cast<std::uint64_t>(boot_offset_ns());
+    return {static_cast<time_t>(shown / std::uint64_t{ns_per_second}),
+            static_cast<long>(shown % std::uint64_t{ns_per_second})};
+}
+
+/// Readable from then on; invalid where there is none to be had.
+Fd timer_at(const timespec& until) {
+    Fd timer(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC));
+    const itimerspec at{{}, until};
+    if (timer.valid() && ::timerfd_settime(timer.get(), TFD_TIMER_ABSTIME, &at, nullptr) != 0) return Fd();
+    return timer;
+}
+
+void sleep_until(const timespec& until) {
+    while (::clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &until, nullptr) == EINTR) {
+    }
 }
 
 }  // namespace
 
-Status run_detached(const std::function<void()>& work) {
+Status run_detached(const char* name, const std::function<void()>& work) {
+    const auto failed = [name](int error_number) {
+        return fail_system(error_number, fmt::format("cannot make the process \"{}\"", name));
+    };
     const pid_t child = ::fork();
-    if (child < 0) return fail_system(errno, "cannot make a process that rolls back");
+    if (child < 0) return failed(errno);
     if (child == 0) {
         // The process between ends at once, so that nobody has to wait for the other.
         const pid_t grandchild = ::fork();
         if (grandchild != 0) ::_exit(grandchild < 0 ? errno : 0);
-        leave_everything();
+        leave_everything(name);
         work();
         ::_exit(0);
     }
@@ -49,20 +73,20 @@ Status run_detached(const std::function<void()>& work) {
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-    return fail_system(WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD, "cannot make a process that rolls back");
+    return failed(WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD);
 }
 
 bool wait_while_file_stays(const char* path, std::uint64_t until_boot_ns) {
-    const Fd timer(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC));
+    const timespec until = time_of(until_boot_ns);
+    const Fd timer = timer_at(until);
     const Fd watch(::inotify_init1(IN_CLOEXEC));
-    // timerfd_settime(2) reads times as clock_gettime(2) shows them here.
-    const auto until = until_boot_ns + static_cast<std::uint64_t>(boot_offset_ns());
-    itimerspec at{};
-    at.it_value.tv_sec = static_cast<time_t>(until / std::uint64_t{ns_per_second});
-    at.it_value.tv_nsec = static_cast<long>(until % std::uint64_t{ns_per_second});
-    ::timerfd_settime(timer.get(), TFD_TIMER_ABSTIME, &at, nullptr);
     // A file that is replaced by rename(2) loses its last link.
-    if (::inotify_add_watch(watch.get(), path, IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB) < 0) return false;
+    const bool watched = ::inotify_add_watch(watch.get(), path, IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB) >= 0;
+    if (!watched && errno == ENOENT) return false;
+    if (!watched || !timer.valid()) {
+        sleep_until(until);
+        return true;
+    }
     std::array<pollfd, 2> polled = {pollfd{timer.get(), POLLIN, 0}, pollfd{watch.get(), POLLIN, 0}};
     while (::poll(polled.data(), polled.size(), -1) < 0 && errno == EINTR) {
     }

@@ -41,7 +41,7 @@ Error occupied_error(const Interface& interface) {
     return {ErrorKind::in_use,
             fmt::format("cannot attach to {}: another XDP program (id {}{}) is on {}; detach it first: {}",
                         interface.name, id, name.empty() ? "" : fmt::format(", \"{}\"", name), interface.name,
-                        removal_command(interface.name, name, find_xdp_link(interface.ifindex)))};
+                        removal_command(interface.name, name, find_xdp_link(interface.ifindex, id)))};
 }
 
 struct Reason {
@@ -150,11 +150,12 @@ Result<LinkInfo> link_info(int link) {
     return LinkInfo{info.id, info.prog_id, info.xdp.ifindex};
 }
 
-std::optional<std::uint32_t> find_xdp_link(std::uint32_t ifindex) {
+std::optional<std::uint32_t> find_xdp_link(std::uint32_t ifindex, std::uint32_t program_id) {
     for (__u32 id = 0; ::bpf_link_get_next_id(id, &id) == 0;) {
         const Fd link(::bpf_link_get_fd_by_id(id));
         if (!link.valid()) continue;
-        if (const auto info = link_info(link.get()); info && info->ifindex == ifindex) return id;
+        const auto info = link_info(link.get());
+        if (info && info->ifindex == ifindex && info->program_id == program_id) return id;
     }
     return std::nullopt;
 }

@@ -56,15 +56,16 @@ pid_t login_server() {
     return 0;
 }
 
-void append_served_by(pid_t server, std::vector<Connection>& connections) {
+Status append_served_by(pid_t server, std::vector<Connection>& connections) {
     const auto inodes = socket_inodes(server);
-    if (inodes.empty()) return;
+    if (inodes.empty()) return {};
     const auto sockets = host_sockets();
-    if (!sockets) return;
+    if (!sockets) return fail(sockets.error());
     for (const auto& socket : *sockets) {
         if (socket.proto == Proto::tcp && socket.state == HostSocketState::established && inodes.contains(socket.inode))
             connections.push_back({{socket.local, socket.local_port}, {socket.remote, socket.remote_port}});
     }
+    return {};
 }
 
 }  // namespace
@@ -83,12 +84,14 @@ std::optional<Connection> parse_ssh_connection(std::string_view text) {
     return Connection{*local, *remote};
 }
 
-std::vector<Connection> operator_connections() {
+Result<std::vector<Connection>> operator_connections() {
     std::vector<Connection> connections;
     if (const char* text = std::getenv("SSH_CONNECTION"); text != nullptr) {
         if (const auto named = parse_ssh_connection(text)) connections.push_back(*named);
     }
-    if (const pid_t server = login_server(); server != 0) append_served_by(server, connections);
+    if (const pid_t server = login_server(); server != 0) {
+        if (auto found = append_served_by(server, connections); !found) return fail(std::move(found.error()));
+    }
     std::ranges::sort(connections);
     connections.erase(std::unique(connections.begin(), connections.end()), connections.end());
     return connections;

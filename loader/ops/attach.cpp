@@ -230,7 +230,7 @@ Status guard_attach(const Instance& instance, const std::vector<Interface>& devi
     Standing after = *before;
     for (const auto& device : devices)
         after.devices.insert(device.ifindex);
-    if (auto safe = check_operators(*before, after, operator_paths(*request.safeguard)); !safe) return safe;
+    if (auto safe = check_operators(*before, after, *request.safeguard); !safe) return safe;
     return check_traffic(*before, after, instance.created());
 }
 

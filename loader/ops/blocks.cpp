@@ -67,7 +67,9 @@ class Spare {
         auto routes = local_routes();
         if (!routes) return fail(std::move(routes.error()));
         spare.locals_ = std::move(*routes);
-        for (const Connection& each : operator_connections())
+        const auto operators = operator_connections();
+        if (!operators) return fail(operators.error());
+        for (const Connection& each : *operators)
             spare.operators_.insert(each.remote.address);
         if (origin == BlockOrigin::request) return spare;
         const auto gateways = default_gateways();

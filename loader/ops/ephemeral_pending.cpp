@@ -123,7 +123,7 @@ Status write_pending(const PendingRecord& record) {
     const auto path = pending_path();
     if (!path) return fail(path.error());
     if (auto written = write_whole_file(*path, to_text(record)); !written) return written;
-    auto waiting = run_detached([&] { wait_and_take_back(*path, record); });
+    auto waiting = run_detached("xdemux-rollback", [&] { wait_and_take_back(*path, record); });
     if (!waiting) (void)remove_pending();
     return waiting;
 }

@@ -177,7 +177,7 @@ Status guard_flows(const Instance& instance, const std::optional<Safeguard>& saf
         });
         if (is_operators) change(after.flows, flow);
     }
-    return check_operators(*before, after, operator_paths(*safeguard));
+    return check_operators(*before, after, *safeguard);
 }
 
 using Choice = std::function<bool(const contract::flow_key& key, const FlowFacts& facts)>;

@@ -71,7 +71,7 @@ DeviceFacts device_facts(const Interface& device, std::span<const Interface> all
     facts.ours = ours.contains(device.ifindex);
     if (device.xdp_prog_id != 0 && !facts.ours) {
         facts.program = program_name(device.xdp_prog_id);
-        facts.link = find_xdp_link(device.ifindex);
+        facts.link = find_xdp_link(device.ifindex, device.xdp_prog_id);
     }
     return facts;
 }

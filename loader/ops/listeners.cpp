@@ -278,7 +278,7 @@ Status guard_listeners(const Instance& instance, const ListenerSet& wanted, cons
     if (!before) return fail(before.error());
     Standing after = *before;
     after.listeners = wanted;
-    return check_operators(*before, after, operator_paths(*options.safeguard));
+    return check_operators(*before, after, *options.safeguard);
 }
 
 /// Who leases claims a port and looks after that whether the number has changed; here it changes first. So of the two

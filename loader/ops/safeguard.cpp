@@ -94,10 +94,36 @@ bool is_local(const Address& address, const std::vector<LocalRoute>& routes) {
     return std::ranges::any_of(routes, [&](const LocalRoute& route) { return route.prefix.contains(address); });
 }
 
+/// The paths that the operators' packets take now. What is not of this host is left out.
+Result<std::vector<OperatorPath>> operator_paths(const Safeguard& safeguard) {
+    std::vector<OperatorPath> paths;
+    if (safeguard.operators.empty()) return paths;
+    const auto routes = local_routes();
+    if (!routes) return fail(routes.error());
+    const auto all = interfaces();
+    if (!all) return fail(all.error());
+    const auto sockets = host_sockets();
+    if (!sockets) return fail(sockets.error());
+    for (const auto& connection : safeguard.operators) {
+        if (!is_local(connection.local.address, *routes)) continue;
+        OperatorPath path{connection, ingress_of(connection, *all)};
+        find_socket(*sockets, path);
+        paths.push_back(std::move(path));
+    }
+    return paths;
+}
+
+Error unknown(const Error& error) {
+    return error.in("cannot tell whether it would cut off your own connection")
+        .with_remedy("use --force to do it all the same");
+}
+
 }  // namespace
 
-Safeguard own_safeguard() {
-    return {operator_connections()};
+Result<Safeguard> own_safeguard() {
+    auto operators = operator_connections();
+    if (!operators) return fail(unknown(operators.error()));
+    return Safeguard{std::move(*operators)};
 }
 
 bool drops_closed(const Settings& settings) {
@@ -117,22 +143,6 @@ std::optional<std::string> cut_by(const Standing& standing, const OperatorPath& 
         if (!reaches_stack(foreseen.action)) return name_rule(foreseen, standing);
     }
     return std::nullopt;
-}
-
-std::vector<OperatorPath> operator_paths(const Safeguard& safeguard) {
-    if (safeguard.operators.empty()) return {};
-    // What cannot be asked is left empty, which errs on the side of a refusal.
-    const auto routes = local_routes().value_or(std::vector<LocalRoute>{});
-    const auto all = interfaces().value_or(std::vector<Interface>{});
-    const auto sockets = host_sockets().value_or(std::vector<HostSocket>{});
-    std::vector<OperatorPath> paths;
-    for (const auto& connection : safeguard.operators) {
-        if (!is_local(connection.local.address, routes)) continue;
-        OperatorPath path{connection, ingress_of(connection, all)};
-        find_socket(sockets, path);
-        paths.push_back(std::move(path));
-    }
-    return paths;
 }
 
 Result<Standing> standing_of(const Instance& instance, const Safeguard& safeguard) {
@@ -160,7 +170,7 @@ Result<Standing> standing_of(const Instance& instance, const Safeguard& safeguar
     return standing;
 }
 
-Status check_operators(const Standing& before, const Standing& after, std::span<const OperatorPath> paths) {
+Status check_paths(const Standing& before, const Standing& after, std::span<const OperatorPath> paths) {
     for (const auto& path : paths) {
         const auto cut = cut_by(after, path);
         if (!cut || cut_by(before, path)) continue;
@@ -169,6 +179,12 @@ Status check_operators(const Standing& before, const Standing& after, std::span<
                                                     describe(path.connection), *cut));
     }
     return {};
+}
+
+Status check_operators(const Standing& before, const Standing& after, const Safeguard& safeguard) {
+    const auto paths = operator_paths(safeguard);
+    if (!paths) return fail(unknown(paths.error()));
+    return check_paths(before, after, *paths);
 }
 
 Status refuse_for(std::span<const Finding> findings, const Settings& wanted, bool attaching) {

@@ -24,7 +24,7 @@ Status guard_settings(const Instance& instance, const Settings& wanted, const Se
     if (!before) return fail(before.error());
     Standing after = *before;
     after.settings = wanted;
-    if (auto safe = check_operators(*before, after, operator_paths(*request.safeguard)); !safe) return safe;
+    if (auto safe = check_operators(*before, after, *request.safeguard); !safe) return safe;
     return check_traffic(*before, after, false);
 }
 

@@ -112,10 +112,10 @@ TEST(Safeguard, only_a_change_for_the_worse_is_refused) {
     auto cut = enforcing();
     add(cut, "*:22", TargetKind::drop);
     const std::vector<OperatorPath> paths = {by_eth0()};
-    EXPECT_TRUE(check_operators(open, open, paths));
-    EXPECT_TRUE(check_operators(cut, open, paths));
-    EXPECT_TRUE(check_operators(cut, cut, paths)) << "it is cut off already";
-    const auto refused = check_operators(open, cut, paths);
+    EXPECT_TRUE(check_paths(open, open, paths));
+    EXPECT_TRUE(check_paths(cut, open, paths));
+    EXPECT_TRUE(check_paths(cut, cut, paths)) << "it is cut off already";
+    const auto refused = check_paths(open, cut, paths);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().kind(), ErrorKind::refused);
     EXPECT_EQ(refused.error().message(),

@@ -47,8 +47,9 @@ Result<std::uint32_t> program_id(int program);
 /// Its name, empty where it may not be known (CAP_SYS_ADMIN).
 std::string program_name(std::uint32_t id);
 
-/// The link that holds a program on the device; none: it was put there without one, or links may not be listed.
-std::optional<std::uint32_t> find_xdp_link(std::uint32_t ifindex);
+/// The link by which a program is on a device; none: it was put there without one, or links may not be listed. It takes
+/// both, since links of all network namespaces are listed, and an ifindex counts in one.
+std::optional<std::uint32_t> find_xdp_link(std::uint32_t ifindex, std::uint32_t program_id);
 
 /// The command that takes the program of others off a device; libxdp's dispatcher wants its own tool. `program` is its
 /// name, empty where it may not be known; `link` as find_xdp_link() has it.

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include <xdemux/base/error.h>
 #include <xdemux/policy/endpoint.h>
 
 namespace xdemux {
@@ -27,8 +28,9 @@ std::optional<Connection> parse_ssh_connection(std::string_view text);
 
 /// SSH_CONNECTION, and the established connections of the nearest parent process that is a login server (sshd,
 /// dropbear, telnetd), which sudo's clean environment does not hide. Only those of the calling thread's network
-/// namespace are found by the second way; the first may name one of another.
-std::vector<Connection> operator_connections();
+/// namespace are found by the second way; the first may name one of another. Fails where the sockets of a login server
+/// cannot be listed.
+Result<std::vector<Connection>> operator_connections();
 
 /// By which device the kernel would answer, ifindex; none where there is no route.
 std::optional<std::uint32_t> route_device(const Address& remote);

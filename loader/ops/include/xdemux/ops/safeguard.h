@@ -27,8 +27,8 @@ struct Safeguard {
     std::vector<Connection> operators;  ///< see operator_connections()
 };
 
-/// Of whoever runs this process.
-Safeguard own_safeguard();
+/// Of whoever runs this process. Fails where it cannot be told whose connections these are.
+Result<Safeguard> own_safeguard();
 
 /// The rules and where they are in force, or will be.
 struct Standing {
@@ -52,14 +52,14 @@ std::optional<std::string> cut_by(const Standing& standing, const OperatorPath& 
 /// In enforce mode with closed ports dropped or rejected.
 bool drops_closed(const Settings& settings);
 
-/// Fills in the ways that the operators' packets take. What is not of this host is left out.
-std::vector<OperatorPath> operator_paths(const Safeguard& safeguard);
-
 /// What stands now.
 Result<Standing> standing_of(const Instance& instance, const Safeguard& safeguard);
 
 /// ErrorKind::refused where `after` cuts what `before` does not, naming the connection and the rule. Pure.
-Status check_operators(const Standing& before, const Standing& after, std::span<const OperatorPath> paths);
+Status check_paths(const Standing& before, const Standing& after, std::span<const OperatorPath> paths);
+/// The same of the paths that the operators' packets take now, but for connections that are not of this host. Fails too
+/// where the kernel does not tell the paths: what is not known must not be taken for safe.
+Status check_operators(const Standing& before, const Standing& after, const Safeguard& safeguard);
 
 /// ErrorKind::refused where `after` drops closed ports, `before` does not or not everywhere, and someone waits for
 /// packets unseen; names the finding and its remedy. `attaching`: the remedy is given for an instance that begins.
