@@ -7,6 +7,9 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
+
+#include <xdemux/ops/attach.h>
 #include <xdemux/ops/capture.h>
 #include <xdemux/ops/explain.h>
 #include <xdemux/ops/packet.h>
@@ -91,6 +94,16 @@ Status explain_packets(Capture& capture, const Tracer& tracer, CapturePrinter& p
     }
 }
 
+/// The program answers for any device; the packets of one that is not attached never meet it.
+void tell_unless_attached(const Instance& instance, const std::string& device) {
+    const auto attached = attached_interfaces(instance);
+    if (device.empty() || !attached) return;
+    const bool found = std::ranges::any_of(*attached, [&](const AttachedInterface& each) {
+        return each.dev == device && each.state == InterfaceState::attached;
+    });
+    if (!found) tell(fmt::format("{} is not attached: its packets do not meet the program", device));
+}
+
 Status run_capture(const ExplainArguments& arguments, Session& session) {
     auto capture = Capture::open(arguments.capture);
     if (!capture) return fail(capture.error());
@@ -101,6 +114,7 @@ Status run_capture(const ExplainArguments& arguments, Session& session) {
     const auto device = arguments.device.empty() ? std::nullopt : std::optional<std::string>(arguments.device);
     const auto tracer = Tracer::open(*instance, device, *queue);
     if (!tracer) return fail(tracer.error());
+    tell_unless_attached(*instance, arguments.device);
     const Sink sink = session.sink();
     const PortNames names = PortNames::system();
     const auto printer = session.json() ? make_capture_json(sink) : make_capture_text(names, sink);
@@ -117,6 +131,7 @@ Status run_explain(const ExplainArguments& arguments, Session& session) {
     if (!instance) return fail(instance.error());
     const auto explanation = explain(*instance, *request);
     if (!explanation) return fail(explanation.error());
+    tell_unless_attached(*instance, arguments.device);
     if (session.json()) {
         print_explanation_json(*explanation, session.sink());
     } else {

@@ -35,6 +35,10 @@ Status run_set(const SetArguments& arguments, Session& session) {
     if (auto changed = change_settings(*instance, request); !changed) return changed;
     if (*confirm && !arguments.dry_run)
         tell(fmt::format("it goes back in {} s unless \"xdemux confirm\" is run", (*confirm)->count()));
+    // A change joins one that waits.
+    if (const auto pending = pending_confirm(*instance); !*confirm && pending && !pending->over())
+        tell(fmt::format("another change waits to be confirmed: both go back in {} s unless \"xdemux confirm\" is run",
+                         std::chrono::ceil<std::chrono::seconds>(pending->left).count()));
     return {};
 }
 

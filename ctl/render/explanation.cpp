@@ -100,10 +100,10 @@ std::optional<contract::stage> kernel_step(const KernelView& kernel) {
 }
 
 /// The kernel's answer beside a stage. Its own steps are the 4-tuple, the exact address, the wildcard, and it stops at
-/// the first that finds a socket; the tables' other steps have no counterpart.
-std::string kernel_cell(const ExplainStage& stage, const Explanation& explanation, Proto proto,
-                        const PortNames& names) {
-    if (!explanation.kernel) return "-";
+/// the first that finds a socket; the tables' other steps have no counterpart: none.
+std::optional<std::string> kernel_cell(const ExplainStage& stage, const Explanation& explanation, Proto proto,
+                                       const PortNames& names) {
+    if (!explanation.kernel) return std::nullopt;
     const KernelView& kernel = *explanation.kernel;
     switch (stage.stage) {
         case contract::STAGE_FLOW:
@@ -111,7 +111,8 @@ std::string kernel_cell(const ExplainStage& stage, const Explanation& explanatio
         case contract::STAGE_WILDCARD: {
             const auto step = kernel_step(kernel);
             if (!step || stage.stage < *step) return "no socket";
-            return stage.stage == *step ? socket_text(kernel, proto, names) : "-";
+            if (stage.stage > *step) return std::nullopt;
+            return socket_text(kernel, proto, names);
         }
         case contract::STAGE_HOST:
             return socket_text(kernel, proto, names);
@@ -119,7 +120,7 @@ std::string kernel_cell(const ExplainStage& stage, const Explanation& explanatio
         case contract::STAGE_ROUTE:
             return route_text(kernel);
         default:
-            return "-";
+            return std::nullopt;
     }
 }
 
@@ -195,10 +196,12 @@ Json runner_up_json(const Explanation& explanation) {
 Json to_json(const Explanation& explanation) {
     Json stages = Json::array();
     for (const ExplainStage& stage : explanation.stages)
-        stages.push_back({{"stage", stage.name},
-                          {"found", stage.found},
-                          {"answer", stage.answer},
-                          {"kernel", kernel_cell(stage, explanation, proto_of(explanation), PortNames())}});
+        stages.push_back(
+            {{"stage", stage.name},
+             {"found", stage.found},
+             {"answer", stage.answer},
+             {"kernel",
+              text_or_null(kernel_cell(stage, explanation, proto_of(explanation), PortNames()).value_or(""))}});
     return Json{{"verdict", verdict_name(explanation.verdict)}, {"action", verdict_name(explanation.action)},
                 {"reason", reason_name(explanation.reason)},    {"target", to_json(explanation.target)},
                 {"matched", matched_json(explanation)},         {"stages", std::move(stages)},
@@ -216,7 +219,7 @@ void print_explanation_text(const Explanation& explanation, const PortNames& nam
     for (std::size_t i = 0; i < explanation.stages.size(); ++i) {
         const ExplainStage& stage = explanation.stages[i];
         table.add({fmt::to_string(i + 1), std::string(stage.name), stage.found ? "yes" : "no", stage.answer,
-                   kernel_cell(stage, explanation, proto, names)});
+                   kernel_cell(stage, explanation, proto, names).value_or("-")});
     }
     table.print(sink);
     sink("\n");

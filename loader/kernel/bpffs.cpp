@@ -17,8 +17,11 @@ Status require_bpffs(const std::string& path) {
     } else if (static_cast<unsigned long>(info.f_type) == BPF_FS_MAGIC) {
         return {};
     }
-    return fail(ErrorKind::unsupported,
-                fmt::format("no BPF file system at \"{0}\"; mount one with mount -t bpf bpf {0}", path));
+    return fail(
+        ErrorKind::unsupported,
+        fmt::format("no BPF file system at \"{0}\"; mount one with mount -t bpf bpf {0}, but inside ip netns exec "
+                    "leave that and use --netns NAME",
+                    path));
 }
 
 }  // namespace xdemux

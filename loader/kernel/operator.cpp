@@ -17,9 +17,11 @@
 namespace xdemux {
 namespace {
 
-/// "fe80::1%eth0" -> "fe80::1"
+/// "fe80::1%eth0" -> "fe80::1", "::ffff:192.0.2.1" -> "192.0.2.1", which is what is on the wire.
 std::optional<SocketAddress> end_of(std::string address, std::string_view port) {
+    constexpr std::string_view mapped = "::ffff:";
     address.resize(std::min(address.size(), address.find('%')));
+    if (address.starts_with(mapped) && address.find('.') != std::string::npos) address.erase(0, mapped.size());
     const auto parsed = Address::parse(address);
     std::uint16_t number = 0;
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);

@@ -25,8 +25,12 @@ bool has_capability(int capability) {
 
 Status require_capabilities() {
     std::vector<std::string_view> missing;
-    if (!has_capability(CAP_BPF) && !has_capability(CAP_SYS_ADMIN)) missing.emplace_back("CAP_BPF");
+    // CAP_SYS_ADMIN contains what was split off from it: CAP_BPF, and CAP_PERFMON for what the program does to
+    // pointers.
+    const bool all = has_capability(CAP_SYS_ADMIN);
+    if (!all && !has_capability(CAP_BPF)) missing.emplace_back("CAP_BPF");
     if (!has_capability(CAP_NET_ADMIN)) missing.emplace_back("CAP_NET_ADMIN");
+    if (!all && !has_capability(CAP_PERFMON)) missing.emplace_back("CAP_PERFMON");
     if (missing.empty()) return {};
     return fail(ErrorKind::not_permitted,
                 fmt::format("not permitted: {} missing; run as root or with sudo", fmt::join(missing, " and ")));

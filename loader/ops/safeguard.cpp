@@ -26,9 +26,10 @@ std::string describe(const Connection& connection) {
     return fmt::format("from {} to {}", connection.remote.to_string(), connection.local.to_string());
 }
 
+/// What it does with the connection.
 std::string_view does(TargetKind action) {
-    if (action == TargetKind::reject) return "rejects";
-    return action == TargetKind::drop ? "drops" : "steers away";
+    if (action == TargetKind::reject) return "rejects it";
+    return action == TargetKind::drop ? "drops it" : "steers it away";
 }
 
 std::string name_listener(const Foreseen& foreseen, const Standing& standing) {
@@ -40,9 +41,9 @@ std::string name_listener(const Foreseen& foreseen, const Standing& standing) {
 std::string name_rule(const Foreseen& foreseen, const Standing& standing) {
     switch (foreseen.by) {
         case ForeseenBy::flow:
-            return fmt::format("a flow with its addresses and ports {} it", does(foreseen.action));
+            return fmt::format("a flow with its addresses and ports {}", does(foreseen.action));
         case ForeseenBy::listener:
-            return fmt::format("{} {} it", name_listener(foreseen, standing), does(foreseen.action));
+            return fmt::format("{} {}", name_listener(foreseen, standing), does(foreseen.action));
         case ForeseenBy::source_denied:
             return fmt::format("{} does not admit its source", name_listener(foreseen, standing));
         case ForeseenBy::host_socket:
@@ -54,6 +55,15 @@ std::string name_rule(const Foreseen& foreseen, const Standing& standing) {
                                      : "no listener waits for it, and --no-host leaves the host's sockets out";
     return fmt::format("closed ports are {}, {}",
                        standing.settings.closed == ClosedPolicy::reject ? "rejected" : "dropped", why);
+}
+
+/// The rate to which a listener holds each source, where it decides: packets of a connection count too.
+std::optional<std::string> name_limit(const Foreseen& foreseen, const Standing& standing) {
+    if (foreseen.by != ForeseenBy::listener || standing.settings.mode != Mode::enforce) return std::nullopt;
+    const auto& rate = standing.listeners.find(foreseen.listener)->guard.rate;
+    if (!rate) return std::nullopt;
+    return fmt::format("{} holds it to {} packets a second", name_listener(foreseen, standing),
+                       rate->packets_per_second);
 }
 
 /// Whether a socket is connected to the peer, or listens for it.
@@ -141,6 +151,7 @@ std::optional<std::string> cut_by(const Standing& standing, const OperatorPath& 
         const auto foreseen = foresee(rules, {Proto::tcp, connection.local.address, connection.local.port, device, true,
                                               connection.remote.address});
         if (!reaches_stack(foreseen.action)) return name_rule(foreseen, standing);
+        if (auto limit = name_limit(foreseen, standing)) return limit;
     }
     return std::nullopt;
 }

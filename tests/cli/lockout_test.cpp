@@ -55,10 +55,22 @@ TEST_F(Lockout, DoctorEndsWithOneWhereSomethingBlocks) {
     expect_refused("doctor none0", 5, "no interface \"none0\"; see ip link");
 }
 
+TEST_F(Lockout, ADeviceWithoutAnEthernetHeaderIsRefusedAndDoctorSaysWhy) {
+    run("ip tuntap add mode tun name xdt0 && ip link set xdt0 up");
+    const Outcome outcome = xdemux("doctor xdt0");
+    expect_refused("attach xdt0", 7,
+                   "cannot attach to xdt0: its frames have no Ethernet header \\(link type none\\); attach "
+                   "to the interface that its packets come in by");
+    run("ip tuntap del mode tun name xdt0");
+    EXPECT_EQ(outcome.code, 1);
+    EXPECT_THAT(outcome.out, HasSubstr("\ninterface xdt0\n  blocker  link_type"));
+}
+
 TEST_F(Lockout, DoctorNamesMissingCapabilitiesInsteadOfFailing) {
     const Outcome outcome = xdemux("doctor xd0", {.in_child = [] { (void)::setuid(65'534); }});
     EXPECT_EQ(outcome.code, 1);
-    EXPECT_THAT(outcome.out, ContainsRegex("blocker  capabilities .*CAP_BPF and CAP_NET_ADMIN missing"));
+    EXPECT_THAT(outcome.out,
+                ContainsRegex("blocker  capabilities .*CAP_BPF and CAP_NET_ADMIN and CAP_PERFMON missing"));
 }
 
 TEST_F(Lockout, EnforcingIsRefusedWhereADhcpClientWouldBeCutOff) {

@@ -89,7 +89,9 @@ void hide_bpffs() {
 TEST_F(World, NoBpfFileSystemIsToldWithTheCommandThatMountsIt) {
     for (const char* words :
          {"status", "attach xd0", "listener add tcp 0.0.0.0:80", "flow add tcp 1.2.3.4:5 1.2.3.5:6"})
-        expect_refused(words, 7, ".*mount -t bpf bpf /sys/fs/bpf", {.in_child = hide_bpffs});
+        expect_refused(words, 7,
+                       ".*mount -t bpf bpf /sys/fs/bpf, but inside ip netns exec leave that and use --netns NAME",
+                       {.in_child = hide_bpffs});
 }
 
 // As in Linux before 5.14: getsockopt(2) knows no SO_NETNS_COOKIE.

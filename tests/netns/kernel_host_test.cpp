@@ -52,6 +52,8 @@ TEST(Capabilities, each_missing_one_is_named) {
     });
     without({CAP_BPF, CAP_SYS_ADMIN},
             [] { EXPECT_EQ(refusal(), "not permitted: CAP_BPF missing; run as root or with sudo"); });
+    without({CAP_PERFMON, CAP_SYS_ADMIN},
+            [] { EXPECT_EQ(refusal(), "not permitted: CAP_PERFMON missing; run as root or with sudo"); });
     without({CAP_BPF, CAP_SYS_ADMIN, CAP_NET_ADMIN},
             [] { EXPECT_EQ(refusal(), "not permitted: CAP_BPF and CAP_NET_ADMIN missing; run as root or with sudo"); });
 }
@@ -70,7 +72,10 @@ TEST(Bpffs, another_file_system_is_refused_with_the_command) {
     const Status status = require_bpffs("/tmp");
     ASSERT_FALSE(status);
     EXPECT_EQ(status.error().kind(), ErrorKind::unsupported);
-    EXPECT_EQ(status.error().message(), "no BPF file system at \"/tmp\"; mount one with mount -t bpf bpf /tmp");
+    EXPECT_EQ(status.error().message(),
+              "no BPF file system at \"/tmp\"; mount one with mount -t bpf bpf /tmp, but inside ip netns exec leave "
+              "that and use "
+              "--netns NAME");
 }
 
 TEST(Bpffs, a_missing_directory_is_refused_alike) {

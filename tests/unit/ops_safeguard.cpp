@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Which change would cut off whoever makes it, and which finding refuses enforcement.
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 
 #include <xdemux/ops/findings.h>
 #include <xdemux/ops/safeguard.h>
@@ -71,6 +72,31 @@ TEST(Safeguard, a_guard_that_does_not_admit_the_operator_is_named) {
         EXPECT_EQ(cut_by(standing, by_eth0()),
                   admitted ? std::nullopt : std::optional("listener tcp [::]:22 does not admit its source"));
     }
+}
+
+TEST(Safeguard, a_rate_that_throttles_the_operator_is_named) {
+    auto standing = enforcing();
+    Listener listener;
+    listener.local = LocalEndpoint::parse("*:22", Proto::tcp).value();
+    listener.guard.rate = Rate{100, 100};
+    ASSERT_TRUE(standing.listeners.add(listener));
+    EXPECT_EQ(cut_by(standing, by_eth0()), "listener tcp [::]:22 holds it to 100 packets a second");
+    standing.settings.mode = Mode::monitor;
+    EXPECT_EQ(cut_by(standing, by_eth0()), std::nullopt);
+}
+
+TEST(Safeguard, nothing_is_safe_where_the_paths_cannot_be_told) {
+    const Safeguard safeguard{{login}};
+    EXPECT_TRUE(check_operators(enforcing(), enforcing(), safeguard));
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{0, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    const auto checked = check_operators(enforcing(), enforcing(), safeguard);
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    ASSERT_FALSE(checked);
+    EXPECT_THAT(checked.error().message(), HasSubstr("cannot tell whether it would cut off your own connection"));
+    EXPECT_THAT(checked.error().message(), HasSubstr("--force"));
 }
 
 TEST(Safeguard, without_the_hosts_word_its_socket_is_closed) {
@@ -156,6 +182,11 @@ TEST(Operator, ssh_connection_is_read_as_sshd_writes_it) {
     ASSERT_TRUE(ipv6);
     EXPECT_EQ(ipv6->remote, end("[fe80::7]:50000"));
     EXPECT_EQ(ipv6->local, end("[fe80::1]:22"));
+}
+
+TEST(Operator, a_mapped_ssh_connection_is_one_of_ipv4) {
+    EXPECT_EQ(parse_ssh_connection("::ffff:198.51.100.7 50000 ::ffff:192.0.2.1 22"),
+              parse_ssh_connection("198.51.100.7 50000 192.0.2.1 22"));
 }
 
 TEST(Operator, a_malformed_ssh_connection_names_nobody) {

@@ -203,8 +203,8 @@ TEST(RenderExplanation, JsonNamesWhatMatched) {
     EXPECT_EQ(to_json(about), Json::parse(R"({"verdict": "drop", "action": "pass", "reason": "listener_exact",
         "target": "drop", "matched": {"listener": {"proto": "tcp", "local": {"addr": "192.0.2.1", "port": 80},
           "v6only": false, "dev": null, "name": "web"}},
-        "stages": [{"stage": "port slot", "found": true, "answer": "the port has entries", "kernel": "-"},
-                   {"stage": "flow", "found": false, "answer": "no flow has this 4-tuple", "kernel": "-"}],
+        "stages": [{"stage": "port slot", "found": true, "answer": "the port has entries", "kernel": null},
+                   {"stage": "flow", "found": false, "answer": "no flow has this 4-tuple", "kernel": null}],
         "dev": "eth0", "kernel": null, "runner_up": null})"));
     about.flow = FlowKey::parse("tcp", "192.0.2.1:80", "192.0.2.2:5000").value();
     EXPECT_EQ(to_json(about)["matched"], Json::parse(R"({"flow": {"proto": "tcp",

@@ -46,7 +46,7 @@ struct OperatorPath {
     std::uint32_t bound = 0;          ///< the device that the socket is bound to; 0 for none
 };
 
-/// Which rule would cut the connection: "listener tcp *:22 drops it"; none where it goes on. Pure.
+/// Which rule would cut the connection, or throttle it: "listener tcp *:22 drops it"; none where it goes on. Pure.
 std::optional<std::string> cut_by(const Standing& standing, const OperatorPath& path);
 
 /// In enforce mode with closed ports dropped or rejected.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Proves the attached program right, or finds where it is not: random packets around the endpoints that exist go
 // through the program itself, and its answers are held against the written precedence (policy/decide.h) over what the
-// user asked for, and against the kernel's own look-ups. It changes nothing, and no counter moves.
+// user asked for, and against the kernel's own look-ups. It changes nothing, and no counter of the XDP program moves;
+// the kernel's look-ups run the sk_lookup program, which counts.
 #pragma once
 
 #include <cstdint>
