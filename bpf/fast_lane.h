@@ -114,8 +114,7 @@ static __always_inline int conclude_flow_at(const struct packet *p, __u64 found,
 	int action = conclude_at(p, REASON_FLOW, verdict, 0, steer);
 
 	if (rest)
-		flow_add(rest, FLOW_ANSWER_PLACE(found), p->family, FLOW_ANSWER_USE(found),
-			 p->frame_len, p->tcp_flags);
+		flow_add(rest, found, p->family, p->frame_len, p->tcp_flags);
 	else
 		flow_count(found, p->family, p->frame_len, p->tcp_flags);
 	return action;
@@ -159,7 +158,7 @@ static __always_inline int conclude_steered(struct xdp_md *ctx, const struct fra
 {
 	__u32 steer;
 
-	if (is_forwarded(ctx, p))
+	if (is_for_others(ctx, p, 0))
 		return DECLINED;
 	read_peer(f, p);
 	steer = hand_over(ctx, p, listener, 0);
@@ -181,7 +180,7 @@ static __always_inline int conclude_guarded(struct xdp_md *ctx, const struct pac
 	refusal = ask_guard_about(ctx, p->l3_offset, p->family, listener);
 	if (!refusal)
 		return conclude(p, REASON_LISTENER_WILDCARD, VERDICT_PASS, listener);
-	if (!may_drop() || is_forwarded(ctx, p))
+	if (!may_drop() || is_for_others(ctx, p, 0))
 		return DECLINED;
 	return conclude(p, refusal, VERDICT_DROP, listener);
 }
@@ -192,7 +191,7 @@ static __always_inline int conclude_closed_as(struct xdp_md *ctx, const struct f
 {
 	if (settings.rules.host && host_has_socket(ctx, p))
 		return conclude(p, REASON_HOST_SOCKET, VERDICT_PASS, 0);
-	if (verdict == VERDICT_DROP && (!may_drop() || is_forwarded(ctx, p)))
+	if (verdict == VERDICT_DROP && (!may_drop() || is_for_others(ctx, p, 1)))
 		return DECLINED;
 	parse_peer(p, f);
 	record_closed(ctx, p);
@@ -227,7 +226,7 @@ static __always_inline int conclude_slot(struct xdp_md *ctx, const struct frame 
 		return conclude_closed(ctx, f, p);
 	if (target == TARGET_STEER)
 		return conclude_steered(ctx, f, p, listener);
-	if (target != TARGET_DROP || !may_drop() || is_forwarded(ctx, p))
+	if (target != TARGET_DROP || !may_drop() || is_for_others(ctx, p, 0))
 		return DECLINED;
 	return conclude(p, REASON_LISTENER_WILDCARD, VERDICT_DROP, listener);
 }

@@ -17,16 +17,15 @@
 /* What is in the topmost bits of packets and bytes goes to flow_carries, which happens every 4
  * million packets, or half a terabyte: who clears a bit adds what it stands for. That there is more
  * is said before it is there, so that who erases the flow looks for it. A global function: rare. */
-__noinline int flow_carry(__u32 place, __u32 family)
+__noinline int flow_carry(__u32 place, __u32 family, __u32 life)
 {
 	struct flow_rest *rest = flow_rest_at(place, family == FAMILY_IPV6);
-	struct flow_carry_key key = {.place = place, .family = family};
+	struct flow_carry_key key = {.place = place, .life = life, .family = family};
 	struct flow_carry *carry, nothing = {};
 	__u64 taken;
 
 	if (!rest)
 		return 0;
-	key.life = rest->life;
 	__sync_fetch_and_or(&rest->traffic, 1ull << FLOW_MORE_SHIFT);
 	carry = bpf_map_lookup_elem(&flow_carries, &key);
 	if (!carry) {
@@ -56,25 +55,31 @@ static __always_inline __u32 flow_state_after(__u32 state, __u32 tcp_flags)
 	return tcp_flags & TCP_FIN ? FLOW_TIME_WAIT : FLOW_IN_USE;
 }
 
-/* A packet moves its flow's state on. Only this very flow's: the generation is in the word that is
- * compared. A global function: rare. */
+/* More often than other CPUs' packets can move it: a state moves twice at most. */
+#define FLOW_MOVES_MAX 4
+
+/* A packet moves its flow's state on. Only this very flow's: `life`, which is that of the look-up,
+ * has its generation, and is in the word that is compared. A global function: rare. */
 __noinline int flow_move_on(__u32 place, __u32 family, __u32 life, __u32 tcp_flags)
 {
 	struct flow_rest *rest = flow_rest_at(place, family == FAMILY_IPV6);
 	__u64 before, after;
 	__u32 state, next;
+	int i;
 
 	if (!rest)
 		return 0;
-	before = read_once(rest);
-	state = before >> (32 + FLOW_STATE_SHIFT) & 0xf;
-	next = flow_state_after(state, tcp_flags);
-	if (next == state || (__u32)(before >> 48) != life)
-		return 0;
-	after = (before & ~(0xfull << (32 + FLOW_STATE_SHIFT))) |
-		(__u64)next << (32 + FLOW_STATE_SHIFT);
-	/* Where it fails, another CPU's packet was first. */
-	__sync_val_compare_and_swap((__u64 *)rest, before, after);
+	for (i = 0; i < FLOW_MOVES_MAX; i++) {
+		before = read_once(rest);
+		state = before >> (32 + FLOW_STATE_SHIFT) & 0xf;
+		next = flow_state_after(state, tcp_flags);
+		if (next == state || (__u32)(before >> 48) != life)
+			return 0;
+		after = (before & ~(0xfull << (32 + FLOW_STATE_SHIFT))) |
+			(__u64)next << (32 + FLOW_STATE_SHIFT);
+		if (__sync_val_compare_and_swap((__u64 *)rest, before, after) == before)
+			return 0;
+	}
 	return 0;
 }
 
@@ -94,29 +99,28 @@ static __always_inline __u32 flow_now(void)
  * One atomic addition, to a line that the look-up has just read and that in practice one CPU uses,
  * the flow's packets being its own; no other CPU waits for it. The clock is written when it moved.
  */
-static __always_inline void flow_add(struct flow_rest *rest, __u32 place, __u32 family, __u32 use,
-				     __u64 bytes, __u32 tcp_flags)
+static __always_inline void flow_add(struct flow_rest *rest, __u64 found, __u32 family, __u64 bytes,
+				     __u32 tcp_flags)
 {
 	__u64 more = 1ull << FLOW_PACKETS_SHIFT | bytes;
 	__u32 now = flow_now();
 
 	if (rest->traffic & FLOW_TRAFFIC_FULL)
-		flow_carry(place, family);
+		flow_carry(FLOW_ANSWER_PLACE(found), family, FLOW_ANSWER_LIFE(found));
 	__sync_fetch_and_add(&rest->traffic, more);
 	if (rest->last_seen != now)
 		rest->last_seen = now;
-	if (use >> FLOW_STATE_SHIFT >= FLOW_LEASED)
-		flow_move_on(place, family, rest->life, tcp_flags);
+	if (FLOW_ANSWER_USE(found) >> FLOW_STATE_SHIFT >= FLOW_LEASED)
+		flow_move_on(FLOW_ANSWER_PLACE(found), family, FLOW_ANSWER_LIFE(found), tcp_flags);
 }
 
 /* As flow_add(), a global function for the full lane, whose stack is full. */
 __noinline int flow_count(__u64 found, __u32 family, __u32 bytes, __u32 tcp_flags)
 {
-	__u32 place = FLOW_ANSWER_PLACE(found);
-	struct flow_rest *rest = flow_rest_at(place, family == FAMILY_IPV6);
+	struct flow_rest *rest = flow_rest_at(FLOW_ANSWER_PLACE(found), family == FAMILY_IPV6);
 
 	if (rest)
-		flow_add(rest, place, family, FLOW_ANSWER_USE(found), bytes, tcp_flags);
+		flow_add(rest, found, family, bytes, tcp_flags);
 	return 0;
 }
 

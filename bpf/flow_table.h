@@ -11,6 +11,7 @@
 #ifndef XDEMUX_FLOW_TABLE_H
 #define XDEMUX_FLOW_TABLE_H
 
+#include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <xdemux/flow_layout.h>
 
@@ -18,7 +19,6 @@
 #include "frame.h"
 #include "maps.h"
 #include "packet.h"
-#include "parse_ip.h"
 
 /* What follows the addresses of an entry, the same in both families. */
 struct flow_rest {
@@ -42,7 +42,7 @@ enum flow_answer {
 struct flow_match {
 	struct flow_rest *rest;
 	__u32 place;
-	__u32 use; /* as when the key was compared */
+	__u32 use; /* and `life` in the upper half, both as when the key was compared */
 };
 
 static __always_inline __u32 flow_ports(const struct packet *p)
@@ -140,7 +140,7 @@ static __always_inline int flow_matches(__u32 place, const struct packet *p, __u
 	match->rest = flow_rest_at(place, family);
 	if (!match->rest || !flow_is(match->rest, p, family, &identity))
 		return 0;
-	match->use = identity >> 32 & 0xffff;
+	match->use = identity >> 32;
 	return 1;
 }
 
@@ -167,14 +167,15 @@ static __always_inline enum flow_answer flow_find_near(const struct packet *p, _
 		       : FLOW_UNSURE;
 }
 
-/* What a search found: `use` and place; or how many far lines there are to look at. */
-#define FLOW_ANSWER_FOUND    (1ull << 48)
+/* What a search found: `life`, `use` and place; or how many far lines there are to look at. */
+#define FLOW_ANSWER_FOUND    (1ull << 31) /* no table has so many places */
+#define FLOW_ANSWER_LIFE(a)  ((__u32)((a) >> 48))
 #define FLOW_ANSWER_USE(a)   ((__u32)((a) >> 32) & 0xffff)
-#define FLOW_ANSWER_PLACE(a) ((__u32)(a))
+#define FLOW_ANSWER_PLACE(a) ((__u32)(a)&0x7fffffff)
 
 static __always_inline __u64 flow_answer_of(const struct flow_match *match)
 {
-	return FLOW_ANSWER_FOUND | (__u64)match->use << 32 | match->place;
+	return (__u64)match->use << 32 | FLOW_ANSWER_FOUND | match->place;
 }
 
 static __always_inline __u64 flow_search_word(const struct packet *p, __u64 hash, __u32 line,

@@ -8,6 +8,19 @@
 #include "maps.h"
 #include "packet.h"
 
+/*
+ * How long a first fragment's verdict holds, in units of `seen`, some two seconds. The identifier
+ * is used again sooner or later, and then a later fragment may come first; the first one itself
+ * decides anew. The kernel waits longer for a datagram's rest (net.ipv4.ipfrag_time), but what came
+ * of it so late can only be passed to it.
+ */
+#define FRAGMENT_LIFE (2000000000u >> FLOW_SEEN_SHIFT)
+
+static __always_inline __u32 fragment_now(void)
+{
+	return bpf_ktime_get_coarse_ns() >> FLOW_SEEN_SHIFT;
+}
+
 static __always_inline void fragment_key_of(const struct packet *p, struct fragment_key *key)
 {
 	copy_src(key->src, p);
@@ -22,6 +35,7 @@ static __always_inline void fragment_remember(const struct packet *p, const stru
 {
 	struct fragment_key key = {};
 	struct fragment first = {
+		.seen = fragment_now(),
 		.verdict = o->verdict,
 		.steer = o->steer,
 		.hash = o->hash,
@@ -40,7 +54,7 @@ static __always_inline void fragment_follow(const struct packet *p, struct outco
 	first = bpf_map_lookup_elem(&fragments, &key);
 	o->asked |= STAGE_FRAGMENT;
 	o->reason = REASON_FRAGMENT_ORPHAN;
-	if (!first)
+	if (!first || fragment_now() - first->seen > FRAGMENT_LIFE)
 		return;
 	o->answered |= STAGE_FRAGMENT;
 	o->reason = REASON_FRAGMENT;

@@ -40,7 +40,7 @@ static __always_inline int match_entry(struct xdp_md *ctx, const struct packet *
 			return 1;
 	}
 	o->asked |= STAGE_LOCAL;
-	o->local = !p->group_frame && is_local(p);
+	o->local = is_local(p);
 	if (o->local)
 		o->answered |= STAGE_LOCAL;
 	return p->dst_port && find_listener(ctx, p, o);
@@ -87,10 +87,11 @@ static __always_inline void settle_ports(struct xdp_md *ctx, const struct packet
 		settle_elsewhere(p, o);
 	if (o->verdict == VERDICT_PASS)
 		return;
-	if (o->verdict == VERDICT_REJECT && !may_be_answered(p))
-		o->verdict = VERDICT_DROP;
 	if (!o->named)
 		confirm_local(ctx, p, o);
+	if (o->verdict == VERDICT_REJECT &&
+	    !(may_be_answered(p) && (!o->named || answers_for(ctx, p))))
+		o->verdict = VERDICT_DROP;
 }
 
 /* Whether the packet went its way; in monitor mode, whether it would have. */
@@ -146,6 +147,7 @@ __noinline int full_lane(struct xdp_md *ctx)
 		settle_portless(ctx, &p, &o);
 		if (o.reason == REASON_ICMP_ERROR)
 			settle_icmp_error(&p, &o);
+		settle_malformed(ctx, &p, &o);
 	}
 	if (o.reason == REASON_CLOSED)
 		record_closed(ctx, &p);

@@ -87,4 +87,14 @@ static __always_inline void copy_dst(__u8 to[ADDR_SIZE], const struct packet *p)
 		__builtin_memcpy(to, &p->dst4, sizeof(p->dst4));
 }
 
+/* In two loads: the target may read unaligned words, or the verifier would have refused the
+ * four-byte ones too. */
+static __always_inline void copy_halves(__u64 to[2], const void *addr)
+{
+	const __u64 *from = addr;
+
+	to[0] = from[0];
+	to[1] = from[1];
+}
+
 #endif

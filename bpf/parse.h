@@ -13,7 +13,9 @@
 #include "parse_ip.h"
 #include "parse_l4.h"
 
-#define VLAN_TAGS_MAX 2
+#define VLAN_TAGS_MAX	  2
+#define PRIORITY_TAGS_MAX 8
+#define VLAN_ID_MASK	  0x0fff /* IEEE 802.1Q: 0 is no VLAN, the tag has a priority alone */
 
 /* As <linux/if_ether.h>'s, which is packed and so read byte by byte. */
 struct ethernet {
@@ -32,22 +34,33 @@ static __always_inline int is_vlan(__be16 ethertype)
 	return ethertype == bpf_htons(ETH_P_8021Q) || ethertype == bpf_htons(ETH_P_8021AD);
 }
 
-/* The ethertype behind at most two tags; 0 when a tag is cut. */
-static __always_inline __be16 skip_vlan_tags(const struct frame *f, struct packet *p,
-					     __be16 ethertype)
+#define TAGS_CUT -1
+
+/*
+ * Where the tags end, and the ethertype that follows in the lower half: behind two VLANs at most,
+ * and behind the tags without one, which the kernel takes off where it meets them
+ * (__netif_receive_skb_core()). TAGS_CUT where a tag is. A global function, so that the verifier
+ * looks at what follows once.
+ */
+__noinline int skip_vlan_tags(struct xdp_md *ctx)
 {
+	__u32 offset = sizeof(struct ethernet), vlans = 0;
+	struct frame f = frame_of(ctx);
+	__be16 ethertype = 0;
 	int i;
 
-#pragma unroll
-	for (i = 0; i < VLAN_TAGS_MAX && is_vlan(ethertype); i++) {
-		const struct vlan_tag *tag = frame_at(f, p->l3_offset, sizeof(*tag));
+	for (i = 0; i < VLAN_TAGS_MAX + PRIORITY_TAGS_MAX; i++) {
+		const struct vlan_tag *tag = frame_at(&f, offset, sizeof(*tag));
 
 		if (!tag)
-			return 0;
+			return TAGS_CUT;
 		ethertype = tag->ethertype;
-		p->l3_offset += sizeof(*tag);
+		offset += sizeof(*tag);
+		vlans += !!(tag->tci & bpf_htons(VLAN_ID_MASK));
+		if (!is_vlan(ethertype) || vlans == VLAN_TAGS_MAX)
+			break;
 	}
-	return ethertype;
+	return offset << 16 | ethertype;
 }
 
 static __always_inline enum reason parse_transport(struct xdp_md *ctx, struct packet *p)
@@ -90,9 +103,12 @@ static __always_inline enum reason parse_ethernet(struct xdp_md *ctx, struct pac
 	p->l3_offset = sizeof(*eth);
 	*ethertype = eth->ethertype;
 	if (is_vlan(*ethertype)) {
-		*ethertype = skip_vlan_tags(&f, p, *ethertype);
-		if (!*ethertype)
+		int behind = skip_vlan_tags(ctx);
+
+		if (behind == TAGS_CUT)
 			return parse_ends(ctx, p, REASON_BAD_VLAN);
+		p->l3_offset = (__u32)behind >> 16;
+		*ethertype = behind;
 	}
 	return REASON_UNDECIDED;
 }

@@ -54,7 +54,11 @@ static __always_inline int parse_quoted_ipv6(struct xdp_md *ctx, const struct fr
 	p->fragment = FRAGMENT_NONE;
 	p->l4_offset += sizeof(*ip);
 	p->protocol = ip->nexthdr;
-	return skip_extensions(ctx, p) == REASON_UNDECIDED;
+	if (skip_extensions(ctx, p) != REASON_UNDECIDED)
+		return 0;
+	if (p->fragment == FRAGMENT_FIRST)
+		p->fragment = FRAGMENT_NONE;
+	return 1;
 }
 
 static __always_inline enum reason parse_icmp(struct xdp_md *ctx, struct packet *p)

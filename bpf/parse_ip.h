@@ -16,9 +16,15 @@
 #include "frame.h"
 #include "packet.h"
 
-/* Bound of the walk: more extension headers than any host sends (RFC 8504, 5.3 allows a limit of
- * 8). */
-#define EXTENSIONS_MAX	    8
+/* Bound of the walk: the kernel has none, so it is what the largest frame holds. */
+#define EXTENSIONS_MAX (FRAME_OFFSET_MAX / 8)
+
+/* RFC 791, 3.1: IPv4 options, 40 bytes of them at most. */
+#define IPV4_OPTIONS_LEN    40
+#define IPV4_OPTION_END	    0
+#define IPV4_OPTION_NOP	    1
+#define IPV4_OPTION_LSRR    131
+#define IPV4_OPTION_SSRR    137
 
 #define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV4_OFFSET_MASK    0x1fff
@@ -53,16 +59,6 @@ static __always_inline enum reason bad_ip(struct xdp_md *ctx, struct packet *p, 
 	return reason;
 }
 
-/* In two loads: the target may read unaligned words, or the verifier would have refused the
- * four-byte ones too. */
-static __always_inline void copy_halves(__u64 to[2], const void *addr)
-{
-	const __u64 *from = addr;
-
-	to[0] = from[0];
-	to[1] = from[1];
-}
-
 static __always_inline void take_addresses_ipv4(struct packet *p, const struct iphdr *ip)
 {
 	p->src4 = ip->saddr;
@@ -82,6 +78,62 @@ static __always_inline int is_plain_ipv4(const struct iphdr *ip)
 	       !(ip->frag_off & bpf_htons(IPV4_OFFSET_MASK | IPV4_MORE_FRAGMENTS));
 }
 
+/* What a length field of zero stands for in a segment that is put together from several and longer
+ * than the field can tell (BIG TCP, iph_totlen()): what arrived. Otherwise 0. */
+static __always_inline __u32 big_len(struct xdp_md *ctx, const struct packet *p)
+{
+	__u32 len = bpf_xdp_get_buff_len(ctx) - p->l3_offset;
+
+	return len > 0xffff ? len : 0;
+}
+
+struct option_walk {
+	struct xdp_md *ctx;
+	__u32 offset;
+	__u32 end; /* of the IPv4 header */
+	__u64 routes_on;
+};
+
+/* One option on; 1 ends the walk. */
+static long step_option(__u32 index, struct option_walk *w)
+{
+	struct frame f = frame_of(w->ctx);
+	const __u8 *type = frame_at(&f, w->offset, 1), *option;
+
+	(void)index;
+	if (!type || w->offset >= w->end || *type == IPV4_OPTION_END)
+		return 1;
+	if (*type == IPV4_OPTION_NOP) {
+		w->offset++;
+		return 0;
+	}
+	option = frame_at(&f, w->offset, 3);
+	if (!option || option[1] < 2)
+		return 1;
+	if (*type == IPV4_OPTION_LSRR || *type == IPV4_OPTION_SSRR) {
+		w->routes_on = option[2] <= option[1];
+		return 1;
+	}
+	w->offset += option[1];
+	return 0;
+}
+
+/*
+ * A source route with addresses left: the packet's destination is not its last one. It is treated
+ * as IPv6's, as a protocol of its own. A global function, so that the verifier looks at it once.
+ */
+__noinline int has_source_route(struct xdp_md *ctx, __u32 l3_offset, __u32 end)
+{
+	struct option_walk w = {
+		.ctx = ctx,
+		.offset = l3_offset + sizeof(struct iphdr),
+		.end = end,
+	};
+
+	bpf_loop(IPV4_OPTIONS_LEN, step_option, &w, 0);
+	return w.routes_on;
+}
+
 static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, const struct frame *f,
 					      struct packet *p)
 {
@@ -92,6 +144,8 @@ static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, const struct f
 		return bad_ip(ctx, p, REASON_BAD_IPV4);
 	header_len = (*(const __u8 *)ip & 0x0f) << 2;
 	total_len = bpf_ntohs(ip->tot_len);
+	if (!total_len)
+		total_len = big_len(ctx, p);
 	if (*(const __u8 *)ip >> 4 != 4 || header_len < sizeof(*ip) || total_len < header_len)
 		return bad_ip(ctx, p, REASON_BAD_IPV4);
 	p->l3_end = p->l3_offset + total_len;
@@ -100,6 +154,8 @@ static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, const struct f
 	take_addresses_ipv4(p, ip);
 	p->protocol = ip->protocol;
 	p->l4_offset = p->l3_offset + header_len;
+	if (header_len > sizeof(*ip) && has_source_route(ctx, p->l3_offset, p->l4_offset))
+		p->protocol = IPPROTO_ROUTING;
 	offset = bpf_ntohs(ip->frag_off);
 	if (offset & (IPV4_OFFSET_MASK | IPV4_MORE_FRAGMENTS)) {
 		p->fragment_id = ip->id;
@@ -129,8 +185,13 @@ struct extension_walk {
 	__be32 fragment_id;
 	__u8 type;
 	__u8 fragment; /* enum fragment_kind */
-	__u8 steps;
-	__u8 zero;
+	__u8 steps;    /* 1: one header or more is behind us */
+	__u8 bad;
+};
+
+struct extension_step {
+	struct xdp_md *ctx;
+	struct extension_walk *walk;
 };
 
 /* One header on; false when it is malformed, or stands where none may. */
@@ -154,7 +215,7 @@ static __always_inline int step_over(const struct frame *f, struct extension_wal
 	}
 	w->offset += extension_len(w->type, ext[1]);
 	w->type = ext[0];
-	w->steps++;
+	w->steps = 1;
 	return w->offset <= w->end;
 }
 
@@ -169,24 +230,31 @@ static __always_inline int routes_on(const struct frame *f, const struct extensi
 /*
  * Walks to what is no extension header, or to what ends the walk: a later fragment, whose rest is
  * not a header, and a routing header that sends the packet on, which is then the packet's protocol.
- * A global function, so that the verifier looks at its loop once. Returns enum reason.
  */
+static long step(__u32 index, struct extension_step *s)
+{
+	struct extension_walk *w = s->walk;
+	struct frame f = frame_of(s->ctx);
+
+	(void)index;
+	if (!is_extension(w->type) || w->fragment == FRAGMENT_LATER || routes_on(&f, w))
+		return 1;
+	w->bad = !step_over(&f, w);
+	return w->bad;
+}
+
+/* A global function, so that the verifier looks at it once. Returns enum reason. */
 __noinline int walk_extensions(struct xdp_md *ctx, struct extension_walk *w)
 {
-	struct frame f = frame_of(ctx);
-	int i;
+	struct extension_step s = {
+		.ctx = ctx,
+		.walk = w,
+	};
 
 	if (!w)
 		return REASON_BAD_EXTENSION;
-	for (i = 0; i < EXTENSIONS_MAX; i++) {
-		if (!is_extension(w->type) || routes_on(&f, w))
-			return REASON_UNDECIDED;
-		if (!step_over(&f, w))
-			return REASON_BAD_EXTENSION;
-		if (w->fragment == FRAGMENT_LATER)
-			return REASON_UNDECIDED;
-	}
-	return is_extension(w->type) ? REASON_BAD_EXTENSION : REASON_UNDECIDED;
+	bpf_loop(EXTENSIONS_MAX, step, &s, 0);
+	return w->bad ? REASON_BAD_EXTENSION : REASON_UNDECIDED;
 }
 
 static __always_inline enum reason skip_extensions(struct xdp_md *ctx, struct packet *p)
@@ -208,6 +276,18 @@ static __always_inline enum reason skip_extensions(struct xdp_md *ctx, struct pa
 	return reason;
 }
 
+/* Of a payload length of zero: a jumbogram (RFC 2675), for which ip6_rcv_core() takes whatever has
+ * hop-by-hop options, a segment of BIG TCP, or a packet of headers alone. */
+static __always_inline __u32 unstated_end(struct xdp_md *ctx, const struct packet *p,
+					  const struct ipv6hdr *ip)
+{
+	__u32 big = big_len(ctx, p);
+
+	if (ip->nexthdr == IPPROTO_HOPOPTS)
+		return bpf_xdp_get_buff_len(ctx);
+	return p->l3_offset + (big ? big : sizeof(*ip));
+}
+
 /* Up to the extension headers. */
 static __always_inline enum reason parse_ipv6(struct xdp_md *ctx, const struct frame *f,
 					      struct packet *p)
@@ -217,11 +297,10 @@ static __always_inline enum reason parse_ipv6(struct xdp_md *ctx, const struct f
 	if (!ip || *(const __u8 *)ip >> 4 != 6)
 		return bad_ip(ctx, p, REASON_BAD_IPV6);
 	p->l3_end = p->l3_offset + sizeof(*ip) + bpf_ntohs(ip->payload_len);
+	if (!ip->payload_len)
+		p->l3_end = unstated_end(ctx, p, ip);
 	if (!measure(ctx, f, p))
 		return bad_ip(ctx, p, REASON_BAD_IPV6);
-	/* A jumbogram (RFC 2675): its length is elsewhere, Linux may deliver it. */
-	if (!ip->payload_len && ip->nexthdr == IPPROTO_HOPOPTS)
-		return REASON_BAD_IPV6;
 	take_addresses_ipv6(p, ip);
 	p->l4_offset = p->l3_offset + sizeof(*ip);
 	p->protocol = ip->nexthdr;

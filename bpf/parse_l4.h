@@ -58,9 +58,9 @@ static __always_inline enum reason parse_ports(struct packet *p, const struct fr
 		need = tcp_len + (udp_len - tcp_len) * udp;
 	} else {
 		l4 = frame_at(f, p->l4_offset, UDP_HEADER_LEN);
-		if (!l4 || !udp)
+		if (!l4 || (!udp && p->fragment != FRAGMENT_FIRST))
 			return malformed_l4(p, f, udp ? REASON_BAD_UDP : REASON_BAD_TCP);
-		need = bpf_ntohs(((const __be16 *)l4)[2]);
+		need = bpf_ntohs(((const __be16 *)l4)[2]) * udp;
 	}
 	if (need < least || p->l4_offset + need > p->l3_end) {
 		/* RFC 2675: a UDP length of zero over IPv6 means to the packet's end; Linux takes
@@ -68,9 +68,9 @@ static __always_inline enum reason parse_ports(struct packet *p, const struct fr
 		int has_header = p->l4_offset + UDP_HEADER_LEN <= p->l3_end;
 		int to_the_end = udp && !need && p->family == FAMILY_IPV6 && has_header;
 		/* A first fragment has the beginning of a datagram, of which the UDP length tells
-		 * the whole. */
-		int goes_on = udp && p->fragment == FRAGMENT_FIRST && need >= UDP_HEADER_LEN &&
-			      has_header;
+		 * the whole; of a segment, eight bytes of the header at least. */
+		int goes_on = p->fragment == FRAGMENT_FIRST && has_header &&
+			      (!udp || need >= UDP_HEADER_LEN);
 
 		if (!to_the_end && !goes_on)
 			return malformed_l4(p, f, udp ? REASON_BAD_UDP : REASON_BAD_TCP);
@@ -80,7 +80,8 @@ static __always_inline enum reason parse_ports(struct packet *p, const struct fr
 	return REASON_UNDECIDED;
 }
 
-/* The rest of what the header says that parse_ports() took. */
+/* The rest of what the header says that parse_ports() took; a first fragment may end before the
+ * flags. */
 static __always_inline void parse_peer(struct packet *p, const struct frame *f)
 {
 	const __be16 *source = frame_at(f, p->l4_offset, sizeof(*source));
@@ -88,6 +89,8 @@ static __always_inline void parse_peer(struct packet *p, const struct frame *f)
 
 	p->src_port = source ? bpf_ntohs(*source) : 0;
 	p->tcp_flags = flags && !p->proto ? *flags : 0;
+	if (p->fragment && p->l4_offset + L4_FACTS_LEN > p->l3_end)
+		p->tcp_flags = 0;
 }
 
 #endif

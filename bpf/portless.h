@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What has no ports of its own: ICMP, later fragments, malformed packets, other protocols. Off the
- * common path, and a global function, so that the verifier looks at it once and by itself.
+ * common path, and settle_portless() is a global function, so that the verifier looks at it once
+ * and by itself.
  */
 #ifndef XDEMUX_PORTLESS_H
 #define XDEMUX_PORTLESS_H
@@ -31,12 +32,19 @@ static __always_inline void settle_icmp_error(const struct packet *p, struct out
 	o->reason = REASON_ICMP_ERROR;
 }
 
-/* Malformed packets are dropped only where the kernel would. */
+/* Malformed packets are dropped only where the kernel would: not on their way to a bridge's other
+ * ports. */
 static __always_inline void settle_malformed(struct xdp_md *ctx, const struct packet *p,
 					     struct outcome *o)
 {
-	if (p->kernel_drops ||
-	    (p->kernel_drops_local && !p->group_frame && is_local(p) && !is_forwarded(ctx, p)))
+	int arrival;
+
+	if (o->reason < REASON_BAD_ETHERNET)
+		return;
+	if (!p->kernel_drops && !(p->kernel_drops_local && !p->group_frame && is_local(p)))
+		return;
+	arrival = ask_arrival(ctx, p->l3_offset, p->l4_offset, arrival_question(p, 0));
+	if (arrival == ARRIVAL_LOCAL || (arrival == ARRIVAL_FORWARDED && p->kernel_drops))
 		o->verdict = VERDICT_DROP;
 }
 
@@ -48,8 +56,6 @@ __noinline int settle_portless(struct xdp_md *ctx, struct packet *p, struct outc
 		o->reason = parse_icmp(ctx, p);
 	if (o->reason == REASON_FRAGMENT)
 		fragment_follow(p, o);
-	else if (o->reason >= REASON_BAD_ETHERNET)
-		settle_malformed(ctx, p, o);
 	return 0;
 }
 

@@ -49,16 +49,26 @@ static __always_inline void settle_elsewhere(const struct packet *p, struct outc
 	o->sticky = 0;
 }
 
-/* What is dropped without being named must be this host's by the kernel's word, not by a table
- * alone. */
+/* What is dropped without being named must be this host's by more than the table of local routes.
+ */
 static __always_inline void confirm_local(struct xdp_md *ctx, const struct packet *p,
 					  struct outcome *o)
 {
 	o->asked |= STAGE_ROUTE;
-	if (!is_forwarded(ctx, p))
+	if (!is_for_others(ctx, p, o->reason == REASON_CLOSED))
 		return;
 	o->answered |= STAGE_ROUTE;
 	settle_elsewhere(p, o);
+}
+
+/* Of a named destination, which may be nobody's, such as a network's broadcast address: answers are
+ * given for this host's own addresses, and for those that it forwards to. */
+static __always_inline int answers_for(struct xdp_md *ctx, const struct packet *p)
+{
+	int arrival = ask_arrival(ctx, p->l3_offset, p->l4_offset, arrival_question(p, 0));
+
+	return arrival == ARRIVAL_FORWARDED ||
+	       (arrival == ARRIVAL_LOCAL && ask_local(p) == 1 + LOCAL_BY_ROUTE);
 }
 
 #endif

@@ -2,8 +2,9 @@
 /*
  * explain: the tool runs the attached program itself under BPF_PROG_TEST_RUN, with the instance's
  * secret in the metadata in front of the frame. The program writes its trace there and leaves every
- * counter, limiter and table alone. Drivers put no metadata before a program ran, and none has the
- * secret.
+ * counter, limiter and flow alone; what it remembers of the kernel's word (forwarding) is brought
+ * up to date, and a deadline that has passed is taken back. Drivers put no metadata before a
+ * program ran, and none has the secret.
  */
 #ifndef XDEMUX_TRACE_H
 #define XDEMUX_TRACE_H

@@ -354,9 +354,15 @@ contract::local_route encode_local(const Prefix& prefix) {
     return out;
 }
 
-Prefix decode(const contract::local_route& route) {
-    return {decode_address(family_number(route.family), route.addr),
-            static_cast<std::uint8_t>(route.prefixlen - contract::LOCAL_ROUTE_FIXED_BITS)};
+contract::local_route encode_local(const LocalLink& link) {
+    contract::local_link address{};
+    address.ifindex = link.ifindex;
+    std::ranges::copy(link.mac, address.mac);
+    contract::local_route out{};
+    out.prefixlen = contract::LOCAL_ROUTE_FIXED_BITS + contract::LOCAL_LINK_BITS;
+    out.family = contract::FAMILY_LINK;
+    std::memcpy(out.addr, &address, sizeof address);
+    return out;
 }
 
 }  // namespace xdemux

@@ -43,7 +43,8 @@ std::uint64_t put_flags(PutMode mode) {
 std::string enlarge_remedy(std::string_view table) {
     if (table == "flow_carries") return "delete flows";
     if (table == "blocks") return "unblock sources, or wait until some are";
-    if (table == "local_routes") return "the host has more local routes and named prefixes than the table holds";
+    if (table == "local_routes")
+        return "the host has more local routes, named prefixes and Ethernet addresses than the table holds";
     return "delete listeners, or unload the instance and attach anew with more --listeners";
 }
 

@@ -14,6 +14,7 @@
 #include <xdemux/kernel/netlink.h>
 
 #include "netlink_dump.h"
+#include "route_rules.h"
 
 namespace xdemux {
 namespace {
@@ -43,11 +44,22 @@ void read_xdp(nlattr* nested, Interface& interface) {
     }
 }
 
-std::string read_kind(nlattr* nested) {
+std::uint32_t read_vrf_table(nlattr* nested) {
+    nlattr* attributes[IFLA_VRF_MAX + 1] = {};
+    if (nested == nullptr || nla_parse_nested(attributes, IFLA_VRF_MAX, nested, nullptr) < 0) return 0;
+    return attribute_or_zero<std::uint32_t>(attributes[IFLA_VRF_TABLE]);
+}
+
+void read_kind(nlattr* nested, Interface& interface) {
     nlattr* attributes[IFLA_INFO_MAX + 1] = {};
-    if (nested == nullptr || nla_parse_nested(attributes, IFLA_INFO_MAX, nested, nullptr) < 0) return {};
-    nlattr* kind = attributes[IFLA_INFO_KIND];
-    return kind == nullptr ? std::string() : std::string(nla_get_string(kind));
+    if (nested == nullptr || nla_parse_nested(attributes, IFLA_INFO_MAX, nested, nullptr) < 0) return;
+    if (attributes[IFLA_INFO_KIND] != nullptr) interface.kind = nla_get_string(attributes[IFLA_INFO_KIND]);
+    if (interface.kind == "vrf") interface.route_table = read_vrf_table(attributes[IFLA_INFO_DATA]);
+}
+
+/// Tunnels have addresses of four and sixteen bytes, InfiniBand of twenty.
+Mac read_mac(const nlattr* address) {
+    return address != nullptr && nla_len(address) == sizeof(Mac) ? attribute_or_zero<Mac>(address) : Mac{};
 }
 
 std::vector<std::string> read_alternative_names(nlattr* nested) {
@@ -75,11 +87,12 @@ void read_link(const nlmsghdr& message, std::vector<Interface>& links) {
     if (attributes[IFLA_IFNAME] != nullptr) interface.name = nla_get_string(attributes[IFLA_IFNAME]);
     interface.alternative_names = read_alternative_names(attributes[IFLA_PROP_LIST]);
     interface.mtu = attribute_or_zero<std::uint32_t>(attributes[IFLA_MTU]);
-    interface.mac = attribute_or_zero<std::array<std::uint8_t, 6>>(attributes[IFLA_ADDRESS]);
+    interface.link_type = info.ifi_type;
+    interface.mac = read_mac(attributes[IFLA_ADDRESS]);
     interface.up = (info.ifi_flags & IFF_UP) != 0;
     interface.loopback = (info.ifi_flags & IFF_LOOPBACK) != 0;
     interface.master = attribute_or_zero<std::uint32_t>(attributes[IFLA_MASTER]);
-    interface.kind = read_kind(attributes[IFLA_LINKINFO]);
+    read_kind(attributes[IFLA_LINKINFO], interface);
     read_xdp(attributes[IFLA_XDP], interface);
     // IFLA_LINK_NETNSID says that IFLA_LINK is an index of another namespace, where it may equal one of ours by chance.
     if (attributes[IFLA_LINK_NETNSID] == nullptr)
@@ -107,7 +120,13 @@ RouteKind kind_of(unsigned char type) {
     }
 }
 
-std::optional<Route> read_route(const nlmsghdr& message) {
+struct TableRoute {
+    Route route;
+    Family family;
+    std::uint32_t table;
+};
+
+std::optional<TableRoute> read_route(const nlmsghdr& message) {
     if (message.nlmsg_type != RTM_NEWROUTE) return std::nullopt;
     auto* header = const_cast<nlmsghdr*>(&message);
     nlattr* attributes[RTA_MAX + 1] = {};
@@ -115,15 +134,33 @@ std::optional<Route> read_route(const nlmsghdr& message) {
     rtmsg route{};
     std::memcpy(&route, nlmsg_data(&message), sizeof route);
 
-    // A default route has no RTA_DST: the address is then all zeros, which is what it means.
     const std::uint32_t ifindex = attribute_or_zero<std::uint32_t>(attributes[RTA_OIF]);
+    const std::uint32_t table = attribute_or_zero<std::uint32_t>(attributes[RTA_TABLE]);
+    // A default route has no RTA_DST: the address is then all zeros, which is what it means.
     if (route.rtm_family == AF_INET) {
         const auto bytes = attribute_or_zero<std::array<std::uint8_t, 4>>(attributes[RTA_DST]);
-        return Route{kind_of(route.rtm_type), Prefix::of(Address::ipv4(bytes), route.rtm_dst_len), ifindex};
+        const auto prefix = Prefix::of(Address::ipv4(bytes), route.rtm_dst_len);
+        return TableRoute{{kind_of(route.rtm_type), prefix, ifindex}, Family::ipv4, table};
     }
     if (route.rtm_family != AF_INET6) return std::nullopt;
     const auto bytes = attribute_or_zero<std::array<std::uint8_t, 16>>(attributes[RTA_DST]);
-    return Route{kind_of(route.rtm_type), Prefix::of(Address::ipv6(bytes), route.rtm_dst_len), ifindex};
+    const auto prefix = Prefix::of(Address::ipv6(bytes), route.rtm_dst_len);
+    return TableRoute{{kind_of(route.rtm_type), prefix, ifindex}, Family::ipv6, table};
+}
+
+/// The tables whose local routes count, whatever the packet.
+Result<RuledTables> local_tables() {
+    auto tables = unconditional_tables();
+    if (!tables) return fail(std::move(tables.error()));
+    const auto all = interfaces();
+    if (!all) return fail(all.error());
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+        auto& of_family = (*tables)[family];
+        of_family.insert(RT_TABLE_LOCAL);
+        for (const Interface& each : *all)
+            if (each.route_table != 0) of_family.insert(each.route_table);
+    }
+    return tables;
 }
 
 /// A destination of IPv4 or IPv6 as RTM_GETROUTE takes it.
@@ -141,6 +178,20 @@ bool is_no_route(int error_number) {
 }
 
 }  // namespace
+
+bool has_ethernet_header(const Interface& interface) {
+    return interface.link_type == ARPHRD_ETHER || interface.link_type == ARPHRD_LOOPBACK;
+}
+
+std::string link_type_name(std::uint16_t link_type) {
+    constexpr std::pair<std::uint16_t, std::string_view> names[] = {
+        {ARPHRD_ETHER, "ether"}, {ARPHRD_LOOPBACK, "loopback"},     {ARPHRD_NONE, "none"}, {ARPHRD_PPP, "ppp"},
+        {ARPHRD_TUNNEL, "ipip"}, {ARPHRD_TUNNEL6, "tunnel6"},       {ARPHRD_SIT, "sit"},   {ARPHRD_IPGRE, "gre"},
+        {ARPHRD_RAWIP, "rawip"}, {ARPHRD_INFINIBAND, "infiniband"},
+    };
+    const auto* const found = std::ranges::find(names, link_type, [](const auto& each) { return each.first; });
+    return found == std::end(names) ? fmt::format("{}", link_type) : std::string(found->second);
+}
 
 void mark_vlan_devices(std::span<Interface> all) {
     std::unordered_set<std::uint32_t> carries_vlan;
@@ -211,6 +262,8 @@ Result<Interface> interface_by_index(std::uint32_t ifindex) {
 }
 
 Result<std::vector<LocalRoute>> local_routes() {
+    const auto tables = local_tables();
+    if (!tables) return fail(tables.error());
     rtmsg header{};
     header.rtm_family = AF_UNSPEC;
     header.rtm_type = RTN_LOCAL;
@@ -219,8 +272,9 @@ Result<std::vector<LocalRoute>> local_routes() {
         {NETLINK_ROUTE, RTM_GETROUTE, std::as_bytes(std::span(&header, 1)), true}, "cannot list the local routes",
         [&] { routes.clear(); },
         [&](const nlmsghdr& message) {
-            const auto route = read_route(message);
-            if (route && route->kind == RouteKind::local) routes.push_back({route->prefix, route->ifindex});
+            const auto found = read_route(message);
+            if (found && found->route.kind == RouteKind::local && tables->at(found->family).contains(found->table))
+                routes.push_back({found->route.prefix, found->route.ifindex});
         });
     if (!done) return fail(done.error());
     return routes;
@@ -257,7 +311,9 @@ Result<Route> route_to(const Address& destination) {
     Route found{RouteKind::none, {destination, bits}, 0};
     const Status done = netlink_ask({NETLINK_ROUTE, RTM_GETROUTE, std::as_bytes(std::span(&question, 1)).first(size)},
                                     fmt::format("cannot look up the route to {}", destination.to_string()),
-                                    [&](const nlmsghdr& message) { found = read_route(message).value_or(found); });
+                                    [&](const nlmsghdr& message) {
+                                        if (const auto answer = read_route(message)) found = answer->route;
+                                    });
     if (!done && !is_no_route(done.error().error_number())) return fail(done.error());
     return found;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
 #include <cassert>
+#include <cerrno>
 #include <utility>
 
 #include <fmt/format.h>
@@ -34,12 +35,22 @@ Result<AttachedInterface> describe_link(const Instance& instance, const LinkPin&
     return out;
 }
 
+/// Without an Ethernet header, what stands in the place of its type is not one: such packets would be misjudged.
+Status check_link_type(const Interface& device) {
+    if (has_ethernet_header(device)) return {};
+    return fail(ErrorKind::unsupported,
+                fmt::format("cannot attach to {}: its frames have no Ethernet header (link type {}); attach to the "
+                            "interface that its packets come in by",
+                            device.name, link_type_name(device.link_type)));
+}
+
 Result<std::vector<Interface>> find_devices(const std::vector<std::string>& names) {
     if (names.empty()) return fail(ErrorKind::usage, "no interface to attach to");
     std::vector<Interface> devices;
     for (const auto& name : names) {
         auto device = interface_by_name(name);
         if (!device) return fail(device.error());
+        if (auto possible = check_link_type(*device); !possible) return fail(std::move(possible.error()));
         const bool twice = std::any_of(devices.begin(), devices.end(),
                                        [&](const Interface& other) { return other.ifindex == device->ifindex; });
         if (!twice) devices.push_back(std::move(*device));
@@ -187,7 +198,13 @@ Result<AttachReport> link_all(Instance& instance, const std::vector<Interface>& 
         if (auto possible = check_new_link(instance, device, request.mode); !possible)
             return fail(std::move(possible.error()));
     }
-    if (request.dry_run) return report_on(instance, wanted);
+    if (request.dry_run) {
+        for (const auto& device : devices) {
+            if (device.xdp == XdpAttachment::none || device.xdp == XdpAttachment::offload) continue;
+            return fail(attach_error(EBUSY, device, request.mode));
+        }
+        return report_on(instance, wanted);
+    }
     if (auto fresh = refresh_locals(instance); !fresh) return fail(std::move(fresh.error()));
     const contract::settings before = instance.settings();
     if (auto armed = arm_confirm(instance, request); !armed) return fail(std::move(armed.error()));

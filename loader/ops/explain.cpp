@@ -210,7 +210,10 @@ Result<Explanation> Tracer::explain_captured(std::span<const std::uint8_t> frame
 Result<Explanation> explain(const Instance& instance, const ExplainRequest& request) {
     const auto tracer = Tracer::open(instance, request.device, request.queue);
     if (!tracer) return fail(tracer.error());
-    const auto frame = build_packet(request.packet);
+    // The program asks to whom the frame is sent. A neighbour that has a packet for this host names the device.
+    PacketSpec packet_there = request.packet;
+    packet_there.destination_mac = tracer->mac();
+    const auto frame = build_packet(packet_there);
     if (!frame) return fail(frame.error());
     auto explanation = tracer->explain(*frame);
     if (!explanation) return explanation;

@@ -88,6 +88,14 @@ Finding fine(const DeviceFacts& facts, std::string id, std::string what) {
     return fine(FindingGroup::interface, std::move(id), facts.device.name, std::move(what));
 }
 
+Finding no_ethernet(const DeviceFacts& facts) {
+    return about_device(
+        facts, Severity::blocker, "link_type",
+        fmt::format("its frames have no Ethernet header (link type {})", link_type_name(facts.device.link_type)),
+        "a program finds nothing where it looks for their type, and attach refuses it; the packets are seen at "
+        "the interface that they come in by");
+}
+
 Finding driver_mode(const DeviceFacts& facts) {
     const std::string& name = facts.device.name;
     const std::string driver = facts.driver ? fmt::format("driver {}", *facts.driver) : "the driver has no name";
@@ -173,7 +181,7 @@ void add_topology(const DeviceFacts& facts, std::vector<Finding>& findings) {
         findings.push_back(about_device(
             facts, Severity::note, "device_above", fmt::format("{} {} sits above", kind_of(above), above.name),
             fmt::format("the kernel's socket look-up is asked as for {}: sockets that are bound to {} are not seen "
-                        "(socket_above names them)",
+                        "(socket_above names them), and closed ports of fe80::/10 are left to the kernel",
                         facts.device.name, above.name)));
     }
     if (facts.forwards_ipv4 || facts.forwards_ipv6)
@@ -256,8 +264,10 @@ std::vector<Finding> judge_targets(std::span<const TargetRow> rows) {
 }
 
 std::vector<Finding> judge_device(const DeviceFacts& facts) {
-    std::vector<Finding> findings = {driver_mode(facts), program(facts),      mtu(facts),
-                                     lro(facts),         vlan_offload(facts), queues(facts)};
+    std::vector<Finding> findings;
+    if (!has_ethernet_header(facts.device)) findings.push_back(no_ethernet(facts));
+    for (const auto& judge : {driver_mode, program, mtu, lro, vlan_offload, queues})
+        findings.push_back(judge(facts));
     add_topology(facts, findings);
     return findings;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <xdemux/kernel/encode.h>
+#include <xdemux/kernel/grace.h>
 #include <xdemux/ops/listeners.h>
 #include <xdemux/ops/locals.h>
 
@@ -16,48 +17,78 @@ namespace {
 Result<LocalTables> wanted_locals(const Instance& instance, const std::set<Prefix>& named) {
     const auto routes = local_routes();
     if (!routes) return fail(routes.error());
-    LocalFacts facts{*routes, {}, false, named};
+    const auto all = interfaces();
+    if (!all) return fail(all.error());
+    LocalFacts facts{*routes, {}, false, named, *all};
     const auto links = instance.pins().links();
     if (!links) return fail(links.error());
-    for (const auto& link : *links) {
+    for (const auto& link : *links)
         facts.attached.insert(link.ifindex);
-        const auto interface = interface_by_index(link.ifindex);
-        if (interface && interface->loopback) facts.loopback_attached = true;
-    }
+    facts.loopback_attached = std::ranges::any_of(
+        *all, [&](const Interface& each) { return each.loopback && facts.attached.contains(each.ifindex); });
     return plan_locals(facts);
 }
 
-Result<std::map<Prefix, contract::local_source>> present_locals(const Tables& tables) {
-    std::map<Prefix, contract::local_source> present;
+struct ByBytes {
+    bool operator()(const contract::local_route& one, const contract::local_route& other) const {
+        return std::memcmp(&one, &other, sizeof one) < 0;
+    }
+};
+
+/// What local_routes holds: prefixes and link addresses alike, so that nothing has to be decoded.
+using Entries = std::map<contract::local_route, contract::local_source, ByBytes>;
+
+Entries entries_of(const LocalTables& wanted) {
+    Entries entries;
+    for (const auto& [prefix, source] : wanted.routes)
+        entries.emplace(encode_local(prefix), source);
+    for (const auto& [link, source] : wanted.links)
+        entries.emplace(encode_local(link), source);
+    return entries;
+}
+
+Result<Entries> present_entries(const Tables& tables) {
+    Entries present;
     const auto walked =
         tables.local_routes.for_each([&](const contract::local_route& key, const contract::local_entry& entry) {
-            present.emplace(decode(key), entry.source);
+            present.emplace(key, entry.source);
             return true;
         });
     if (!walked) return fail(walked.error());
     return present;
 }
 
+/// A packet may read some places before a change and some after it, and so miss an address that moves from one to
+/// another. Hence all that miss are sent to local_routes meanwhile, which has every address: the old line says so
+/// before the first place changes, and the new one no longer than a packet of that time is under way.
 Status write_hot(const Tables& tables, const contract::local_hot& hot) {
     const auto present = tables.local_hot.find(0);
     if (!present) return fail(present.error());
-    if (*present && std::memcmp(&**present, &hot, sizeof hot) == 0) return {};
+    contract::local_hot before = present->value_or(contract::local_hot{}), after = hot;
+    if (std::memcmp(&before, &hot, sizeof hot) == 0) return {};
+    std::ranges::fill(before.more, __u8{1});
+    std::ranges::fill(after.more, __u8{1});
+    for (const auto* line : {&before, &after}) {
+        if (auto put = tables.local_hot.put(0, *line); !put) return put;
+        wait_for_packets_under_way();
+    }
     return tables.local_hot.put(0, hot);
 }
 
 /// Adds, then the cache line that may point to what was added, then removes.
-Status write_locals(const Tables& tables, const LocalTables& wanted) {
-    const auto present = present_locals(tables);
+Status write_locals(const Tables& tables, const LocalTables& plan) {
+    const Entries wanted = entries_of(plan);
+    const auto present = present_entries(tables);
     if (!present) return fail(present.error());
-    for (const auto& [prefix, source] : wanted.routes) {
-        const auto found = present->find(prefix);
+    for (const auto& [key, source] : wanted) {
+        const auto found = present->find(key);
         if (found != present->end() && found->second == source) continue;
-        if (auto put = tables.local_routes.put(encode_local(prefix), {source}); !put) return put;
+        if (auto put = tables.local_routes.put(key, {source}); !put) return put;
     }
-    if (auto put = write_hot(tables, wanted.hot); !put) return put;
-    for (const auto& [prefix, source] : *present) {
-        if (wanted.routes.contains(prefix)) continue;
-        if (auto erased = tables.local_routes.erase(encode_local(prefix)); !erased) return fail(erased.error());
+    if (auto put = write_hot(tables, plan.hot); !put) return put;
+    for (const auto& [key, source] : *present) {
+        if (wanted.contains(key)) continue;
+        if (auto erased = tables.local_routes.erase(key); !erased) return fail(erased.error());
     }
     return {};
 }
@@ -75,6 +106,16 @@ Status refresh_locals(Instance& instance, const std::set<Prefix>& named) {
     const auto wanted = wanted_locals(instance, named);
     if (!wanted) return fail(wanted.error());
     return write_locals(instance.tables(), *wanted);
+}
+
+Status forget_links(const Tables& tables) {
+    const auto present = present_entries(tables);
+    if (!present) return fail(present.error());
+    for (const auto& [key, source] : *present) {
+        if (key.family != contract::FAMILY_LINK) continue;
+        if (auto erased = tables.local_routes.erase(key); !erased) return fail(erased.error());
+    }
+    return {};
 }
 
 void refresh_locals_if_possible(std::string_view instance) {

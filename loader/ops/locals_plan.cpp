@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Which destinations are local, and which of them stand in the one cache line: pure.
+// Which destinations are local, which of them stand in the one cache line, and which Ethernet addresses are this
+// host's: pure.
 #include <algorithm>
 #include <vector>
 
@@ -65,14 +66,64 @@ void fill_family(const LocalFacts& facts, Family family, LocalTables& tables) {
     }
 }
 
+/// A name within a local route is one of the host's own addresses: the longest prefix is what the data path finds.
+void fill_routes(const LocalFacts& facts, LocalTables& tables) {
+    std::set<std::uint8_t> lengths;
+    for (const auto& route : facts.routes) {
+        tables.routes[route.prefix] = contract::LOCAL_BY_ROUTE;
+        lengths.insert(route.prefix.length);
+    }
+    std::map<Prefix, contract::local_source> names;
+    for (const auto& prefix : facts.named) {
+        const bool routed = std::any_of(lengths.begin(), lengths.end(), [&](std::uint8_t length) {
+            return length <= prefix.length && tables.routes.contains(Prefix::of(prefix.address, length));
+        });
+        names[prefix] = routed ? contract::LOCAL_BY_ROUTE : contract::LOCAL_BY_LISTENER;
+    }
+    tables.routes.merge(names);
+}
+
+/// Loopback frames are sent to the address of all zeros; another device's zeros say that it has none.
+bool has_address(const Interface& interface) {
+    return interface.loopback || interface.mac != Mac{};
+}
+
+/// Where packets that a program sees come in: at the device to which it is attached, and at the ports of that one,
+/// since a bond hands its program on to them. Where nothing is attached, packets that are only asked about come in by
+/// loopback, as in BPF_PROG_TEST_RUN.
+std::set<std::uint32_t> ingress_devices(const LocalFacts& facts) {
+    std::set<std::uint32_t> found = facts.attached;
+    if (found.empty()) {
+        for (const Interface& each : facts.interfaces)
+            if (each.loopback) found.insert(each.ifindex);
+    }
+    for (std::size_t before = 0; before != found.size();) {
+        before = found.size();
+        for (const Interface& each : facts.interfaces)
+            if (each.master != 0 && found.contains(each.master)) found.insert(each.ifindex);
+    }
+    return found;
+}
+
+/// A bridge, VLAN or macvlan above may have an address of its own, at which the host is to be reached too.
+void fill_links(const LocalFacts& facts, LocalTables& tables) {
+    const auto ingress = ingress_devices(facts);
+    for (const Interface& device : facts.interfaces) {
+        if (!ingress.contains(device.ifindex)) continue;
+        const auto above = devices_above(facts.interfaces, device.ifindex);
+        const auto source = above.empty() ? contract::LOCAL_BY_LINK : contract::LOCAL_BY_STACKED_LINK;
+        if (has_address(device)) tables.links[{device.ifindex, device.mac}] = source;
+        for (const Interface& each : above)
+            if (has_address(each)) tables.links[{device.ifindex, each.mac}] = source;
+    }
+}
+
 }  // namespace
 
 LocalTables plan_locals(const LocalFacts& facts) {
     LocalTables tables;
-    for (const auto& prefix : facts.named)
-        tables.routes[prefix] = contract::LOCAL_BY_LISTENER;
-    for (const auto& route : facts.routes)
-        tables.routes[route.prefix] = contract::LOCAL_BY_ROUTE;
+    fill_routes(facts, tables);
+    fill_links(facts, tables);
     fill_family(facts, Family::ipv4, tables);
     fill_family(facts, Family::ipv6, tables);
     return tables;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <xdemux/contract.h>
+#include <xdemux/ops/locals.h>
 
 namespace xdemux {
 namespace {
@@ -17,22 +18,39 @@ constexpr std::uint32_t version_bits = 12;
 constexpr std::uint32_t version_mask = (1U << version_bits) - 1;
 
 // Contract 5: no flow has tag 1 any more. Everything else is as before.
-Status begin_from_4(const Tables& tables) {
-    auto cleared = tables.flows.drop_copies();
-    return cleared ? tables.flows.copy_from_tag_1() : cleared;
+Status begin_from_4(Instance& instance) {
+    const FlowTable& flows = instance.tables().flows;
+    auto cleared = flows.drop_copies();
+    return cleared ? flows.copy_from_tag_1() : cleared;
 }
 
-Status undo_from_4(const Tables& tables) {
-    return tables.flows.drop_copies();
+Status undo_from_4(Instance& instance) {
+    return instance.tables().flows.drop_copies();
 }
 
-Status finish_from_4(const Tables& tables) {
-    return tables.flows.drop_tag_1();
+Status finish_from_4(Instance& instance) {
+    return instance.tables().flows.drop_tag_1();
+}
+
+// Contract 6: closed ports are judged only in frames to an Ethernet address that local_routes has. Programs of contract
+// 5 never look for one; its tool would take the keys for prefixes. No table has to be converted: what `fragments` and
+// `forwarding` hold is of the moment, and in its new layout says of itself that its time is over.
+Status begin_from_5(Instance& instance) {
+    return refresh_locals(instance);
+}
+
+Status undo_from_5(Instance& instance) {
+    return forget_links(instance.tables());
+}
+
+Status finish_from_5(Instance&) {
+    return {};
 }
 
 /// Without a gap, up to our version. What came before 4 was never given out with an upgrade, and has other layouts.
 constexpr std::array steps{
     MigrationStep{4, begin_from_4, undo_from_4, finish_from_4},
+    MigrationStep{5, begin_from_5, undo_from_5, finish_from_5},
 };
 static_assert(steps.back().from + 1 == contract::CONTRACT_VERSION);
 

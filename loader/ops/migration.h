@@ -17,7 +17,7 @@
 #include <string>
 
 #include <xdemux/base/error.h>
-#include <xdemux/ops/tables.h>
+#include <xdemux/ops/instance.h>
 
 namespace xdemux {
 
@@ -35,11 +35,11 @@ struct ContractMark {
 struct MigrationStep {
     std::uint32_t from;
     /// Adds what the next version looks for. What an earlier try left is taken away first.
-    Status (*begin)(const Tables& tables);
+    Status (*begin)(Instance& instance);
     /// Takes that away again.
-    Status (*undo)(const Tables& tables);
+    Status (*undo)(Instance& instance);
     /// Takes away what only `from` looked for. No packet is in a program of that version any more.
-    Status (*finish)(const Tables& tables);
+    Status (*finish)(Instance& instance);
 };
 
 /// The steps that lead from a version to ours, in their order; none where it cannot be reached.

@@ -7,6 +7,7 @@
 #include <xdemux/kernel/grace.h>
 #include <xdemux/ops/attach.h>
 #include <xdemux/ops/instance.h>
+#include <xdemux/ops/locals.h>
 #include <xdemux/ops/upgrade.h>
 
 #include "migration.h"
@@ -21,11 +22,11 @@ Status replace_programs(Instance& instance, std::uint32_t number) {
 }
 
 /// The last one first. The first failure of all; each was tried. Packets may be in a program whose links went back.
-Status undo(const Instance& instance, std::span<const MigrationStep> steps) {
+Status undo(Instance& instance, std::span<const MigrationStep> steps) {
     wait_for_packets_under_way();
     Status undone;
     for (; !steps.empty(); steps = steps.first(steps.size() - 1)) {
-        auto done = steps.back().undo(instance.tables());
+        auto done = steps.back().undo(instance);
         if (undone) undone = std::move(done);
     }
     return undone;
@@ -36,7 +37,7 @@ Status begin(Instance& instance, std::span<const MigrationStep> steps, const Con
     wait_for_packets_under_way();  // as in undo(): of a killed one
     Status begun;
     for (const MigrationStep& step : steps) {
-        if (begun) begun = step.begin(instance.tables());
+        if (begun) begun = step.begin(instance);
     }
     if (begun) begun = replace_programs(instance, mark.number());
     if (begun) return begun;
@@ -47,7 +48,7 @@ Status begin(Instance& instance, std::span<const MigrationStep> steps, const Con
 Status finish(Instance& instance, std::span<const MigrationStep> steps) {
     wait_for_packets_under_way();
     for (const MigrationStep& step : steps) {
-        if (auto done = step.finish(instance.tables()); !done) return done;
+        if (auto done = step.finish(instance); !done) return done;
     }
     return replace_programs(instance, contract::CONTRACT_VERSION);
 }
@@ -94,7 +95,12 @@ Result<UpgradeReport> upgrade(std::string_view name, const UpgradeRequest& reque
     } else {
         done = migrates ? migrate(*instance, mark) : replace_programs(*instance, contract::CONTRACT_VERSION);
     }
-    if (done) return report;
+    if (done) {
+        // The upgrade is made. Devices and routes may have changed while no tool took the tables for its own.
+        if (!request.dry_run) [[maybe_unused]]
+            const Status best_effort = refresh_locals(*instance);
+        return report;
+    }
     return fail(done.error().in(fmt::format("cannot upgrade instance \"{}\"", instance->name())));
 }
 

@@ -40,14 +40,22 @@ Result<std::unique_ptr<VerifyModel>> read_model(const Instance& instance) {
     return std::make_unique<VerifyModel>(std::move(*listeners), *routes, settings_in_force(instance));
 }
 
+struct Ingress {
+    Interface device;
+    bool stacked = false;  ///< others stand on it
+};
+
 /// Where packets come in: every device that is attached; the loopback device where none is.
-Result<std::vector<Interface>> ingress_devices(const Instance& instance) {
+Result<std::vector<Ingress>> ingress_devices(const Instance& instance) {
     const auto attached = attached_interfaces(instance);
     if (!attached) return fail(attached.error());
-    std::vector<Interface> devices;
+    const auto all = interfaces();
+    if (!all) return fail(all.error());
+    std::vector<Ingress> devices;
     for (const auto& each : *attached) {
-        if (each.state != InterfaceState::attached) continue;
-        if (auto device = interface_by_index(each.ifindex)) devices.push_back(std::move(*device));
+        const auto device = std::ranges::find(*all, each.ifindex, &Interface::ifindex);
+        if (each.state != InterfaceState::attached || device == all->end()) continue;
+        devices.push_back({*device, !devices_above(*all, each.ifindex).empty()});
     }
     if (devices.empty()) devices.emplace_back();
     return devices;
@@ -58,7 +66,7 @@ struct Plan {
     const Instance& instance;
     const VerifyRequest& request;
     Aims aims;
-    std::vector<Interface> devices;
+    std::vector<Ingress> devices;
 
     std::atomic<std::uint64_t> next_batch{0};
     std::atomic<std::uint64_t> done{0};
@@ -70,7 +78,7 @@ struct Plan {
     VerifyTally tally{};
     std::vector<std::pair<std::uint64_t, VerifyMismatch>> mismatches{};  ///< with the number of their packet
 
-    Plan(const Instance& of, const VerifyRequest& what, Aims aim, std::vector<Interface> where)
+    Plan(const Instance& of, const VerifyRequest& what, Aims aim, std::vector<Ingress> where)
         : instance(of), request(what), aims(std::move(aim)), devices(std::move(where)) {}
 };
 
@@ -129,29 +137,33 @@ class Worker {
 
     Status check_batch(std::uint64_t batch, std::uint64_t count) {
         PacketDraw draw(plan_->aims, plan_->request.seed + batch * 0x9e3779b97f4a7c15U);
-        const Interface& device = plan_->devices[batch % plan_->devices.size()];
+        const Ingress& ingress = plan_->devices[batch % plan_->devices.size()];
+        const std::uint32_t ifindex = ingress.device.ifindex;
         std::vector<DrawnPacket> packets;
         std::vector<FlowKey> keys;
         for (std::uint64_t i = 0; i < count; ++i) {
             packets.push_back(draw.next());
+            // As from a neighbour that has a packet for this host: the program asks to whom the frame is sent.
+            packets.back().spec.destination_mac = ingress.device.mac;
             keys.push_back(key_of(packets.back().spec));
         }
-        const auto answers = oracle_.ask(keys, device.ifindex);
+        const auto answers = oracle_.ask(keys, ifindex);
         if (!answers) return fail(answers.error());
         std::vector<Suspect> suspects;
         for (std::size_t i = 0; i < packets.size(); ++i) {
             Suspect suspect{packets[i], batch * batch_size + i, {}, {}};
-            if (auto asked = ask(suspect, device.ifindex, (*answers)[i]); !asked) return asked;
+            if (auto asked = ask(suspect, ingress, (*answers)[i]); !asked) return asked;
             if (agrees(suspect)) continue;
             suspects.push_back(suspect);
         }
-        return check_again(std::move(suspects), device);
+        return check_again(std::move(suspects), ingress);
     }
 
     /// The program and the model.
-    Status ask(Suspect& suspect, std::uint32_t ifindex, const OracleAnswer& kernel) const {
+    Status ask(Suspect& suspect, const Ingress& ingress, const OracleAnswer& kernel) const {
         const PacketSpec& packet = suspect.packet.spec;
-        VerifyModel::Facts facts{ifindex, std::nullopt, kernel};
+        const std::uint32_t ifindex = ingress.device.ifindex;
+        VerifyModel::Facts facts{ifindex, ingress.stacked, std::nullopt, kernel};
         const auto flow = plan_->instance.tables().flows.find(encode(key_of(packet)));
         if (!flow) return fail(flow.error());
         if (*flow) {
@@ -178,7 +190,7 @@ class Worker {
         return true;
     }
 
-    Status check_again(std::vector<Suspect> suspects, const Interface& device) {
+    Status check_again(std::vector<Suspect> suspects, const Ingress& ingress) {
         for (const auto wait : waits) {
             if (suspects.empty()) return {};
             const bool patient = plan_->mismatched < patience;
@@ -188,23 +200,24 @@ class Worker {
             model_ = std::move(*fresh);
             std::vector<Suspect> left;
             for (Suspect& suspect : suspects) {
-                if (auto asked = ask_between(suspect, device.ifindex); !asked) return asked;
+                if (auto asked = ask_between(suspect, ingress); !asked) return asked;
                 if (!suspect.proven || !agrees(suspect)) left.push_back(suspect);
             }
             suspects = std::move(left);
             if (!patient) break;
         }
         for (const Suspect& suspect : suspects)
-            conclude(suspect, device);
+            conclude(suspect, ingress.device);
         return {};
     }
 
     /// Between two questions to the kernel, which must get the same answer.
-    Status ask_between(Suspect& suspect, std::uint32_t ifindex) const {
+    Status ask_between(Suspect& suspect, const Ingress& ingress) const {
         const FlowKey key = key_of(suspect.packet.spec);
+        const std::uint32_t ifindex = ingress.device.ifindex;
         const auto before = oracle_.ask(key, ifindex);
         if (!before) return fail(before.error());
-        if (auto asked = ask(suspect, ifindex, *before); !asked) return asked;
+        if (auto asked = ask(suspect, ingress, *before); !asked) return asked;
         const auto after = oracle_.ask(key, ifindex);
         if (!after) return fail(after.error());
         suspect.proven = *before == *after;
@@ -257,7 +270,8 @@ Result<VerifyReport> verify(const Instance& instance, const VerifyRequest& reque
     if (!devices) return fail(std::move(devices.error()));
     const auto routes = local_routes();
     if (!routes) return fail(routes.error());
-    const bool loopback = std::any_of(devices->begin(), devices->end(), [](const auto& each) { return each.loopback; });
+    const bool loopback =
+        std::any_of(devices->begin(), devices->end(), [](const auto& each) { return each.device.loopback; });
     auto aims = read_aims(instance, *routes, loopback, request.seed);
     if (!aims) return fail(std::move(aims.error()));
     Plan plan(instance, request, std::move(*aims), std::move(*devices));

@@ -58,6 +58,11 @@ bool is_one_host(const Address& address) {
     return address.family() == Family::ipv6 || (first != 0 && first < 224);
 }
 
+bool is_link_local(const Address& address) {
+    static const Prefix link_local = Prefix::parse("fe80::/10").value();
+    return link_local.contains(address);
+}
+
 bool is_group(const PacketSpec& packet) {
     return packet.destination.address.is_multicast() || packet.destination.address.is_broadcast();
 }
@@ -104,8 +109,10 @@ struct VerifyModel::Match {
 
 VerifyModel::VerifyModel(ListenerSet listeners, std::span<const LocalRoute> routes, const Settings& settings)
     : listeners_(std::move(listeners)), settings_(settings) {
-    for (const LocalRoute& route : routes)
+    for (const LocalRoute& route : routes) {
         locals_.insert(route.prefix);
+        routed_.insert(route.prefix);
+    }
     for (const Prefix& prefix : named_prefixes(listeners_))
         locals_.insert(prefix);
 }
@@ -150,9 +157,15 @@ VerifyOutcome VerifyModel::expect(const PacketSpec& packet, const Facts& facts) 
         match = match_nobody(packet, facts, local);
     }
     if (match.spread) match.verdict = facts.answered;
-    if (match.verdict == contract::VERDICT_REJECT && !may_be_answered(packet)) match.verdict = contract::VERDICT_DROP;
+    const Address& destination = packet.destination.address;
     const bool forwarded = facts.kernel.route == RouteAnswer::forwards;
-    if (match.verdict != contract::VERDICT_PASS && !match.named && forwarded) match = {contract::REASON_NOT_LOCAL};
+    // Of those who listen on a link-local address above, the program's look-up does not see who is bound there.
+    const bool unseen = match.reason == contract::REASON_CLOSED && facts.stacked && is_link_local(destination);
+    if (match.verdict != contract::VERDICT_PASS && !match.named && (forwarded || unseen))
+        match = {contract::REASON_NOT_LOCAL};
+    // What is named may be nobody's address: answers are given for those of this host, and for what it forwards to.
+    const bool answers = may_be_answered(packet) && (!match.named || forwarded || routed_.covers(destination));
+    if (match.verdict == contract::VERDICT_REJECT && !answers) match.verdict = contract::VERDICT_DROP;
     const bool acts = settings_.mode == Mode::enforce;
     return {match.reason, match.verdict, acts ? match.verdict : contract::VERDICT_PASS, match.listener};
 }

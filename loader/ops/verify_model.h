@@ -38,6 +38,7 @@ class VerifyModel {
     /// Of one packet: what else there is to know.
     struct Facts {
         std::uint32_t ifindex = 0;
+        bool stacked = false;        ///< devices of this host stand above that one
         std::optional<Target> flow;  ///< of the flow with its 4-tuple
         OracleAnswer kernel;
         /// What the program made of it. Which member of a group a packet falls on is not modelled: there it is taken
@@ -56,7 +57,8 @@ class VerifyModel {
     [[nodiscard]] const std::vector<const Listener*>& on_port(Proto proto, std::uint16_t port) const;
 
     ListenerSet listeners_;
-    PrefixSet locals_;
+    PrefixSet locals_;  ///< by route or by name
+    PrefixSet routed_;
     Settings settings_;
     /// Made as ports are asked for: one thread to a model.
     mutable std::unordered_map<std::uint32_t, std::vector<const Listener*>> by_port_;

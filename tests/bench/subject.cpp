@@ -14,6 +14,7 @@
 #include <xdemux/kernel/group_table.h>
 
 #include "support/bpf_maps.h"
+#include "support/local_tables.h"
 #include "support/packet_builder.h"
 #include "support/testbed.h"
 
@@ -104,6 +105,7 @@ void Subject::set_local() {
     const bpf_map* map = bpf_object__find_map_by_name(skeleton_->obj, ".data.local_hot");
     if (map == nullptr) throw std::runtime_error("the object has no local_hot");
     test::put(map, 0U, local);
+    test::add_links(skeleton_->maps.local_routes);
 }
 
 void Subject::change_slot(proto proto, std::uint16_t port, auto&& change) {

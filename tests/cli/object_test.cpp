@@ -2,6 +2,8 @@
 // Each command at its work: text, JSON field by field, silence of the verbs that change.
 #include <fmt/format.h>
 
+#include <xdemux/contract.h>
+
 #include "support/cli_test.h"
 
 namespace xdemux::test::object_test {
@@ -33,7 +35,7 @@ TEST_F(Objects, AttachTellsPeopleModeAndMemoryAndPrintsNothing) {
     EXPECT_EQ(status["closed"], "drop");
     EXPECT_EQ(status["host"], true);
     EXPECT_EQ(status["netns"], nullptr);
-    EXPECT_EQ(status["contract"], 5);
+    EXPECT_EQ(status["contract"], contract::CONTRACT_VERSION);
     EXPECT_EQ(status["hindered_targets"], Json::array());
     EXPECT_GT(status["memory_bytes"], 0);
     EXPECT_EQ(status["flow_capacity"], 1000);

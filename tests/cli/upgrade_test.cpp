@@ -77,18 +77,33 @@ TEST_F(Upgrade, BringsTablesOfContract4ToOurs) {
     EXPECT_EQ(expect_json("status", "status")["contract"], ours);
 }
 
+TEST_F(Upgrade, BringsTablesOfContract5ToOursAndClosedPortsStayClosed) {
+    attach("--enforce --closed drop");
+    const std::string question = "explain tcp 192.0.2.2:5000 192.0.2.1:9";
+    const Json before = expect_json(question, "explain");
+    EXPECT_EQ(before["action"], "drop");
+    pretend(5);
+    expect_all_refused(has_version(5) + "; run xdemux upgrade");
+    expect_tells("upgrade",
+                 fmt::format("the tables of instance \"{}\" went from contract version 5 to {}\n", instance(), ours));
+    EXPECT_EQ(expect_json(question, "explain"), before);
+    EXPECT_EQ(expect_json("status", "status")["contract"], ours);
+}
+
 TEST_F(Upgrade, GoesOnWithOneThatWasBrokenOff) {
     attach();
-    pretend(under_way(4, ours));
-    expect_all_refused(
-        fmt::format("an upgrade of instance \".*\" from contract version 4 to {} was not finished; run "
-                    "xdemux upgrade",
-                    ours));
-    const std::string way = fmt::format("instance \"{}\" from contract version 4 to {}\n", instance(), ours);
-    expect_tells("upgrade --dry-run",
-                 "it would finish the upgrade of " + way + "it would replace the program of xd0\n");
-    EXPECT_EQ(xdemux("upgrade").code, 0);
-    EXPECT_EQ(expect_json("status", "status")["contract"], ours);
+    for (const std::uint32_t from : {4U, 5U}) {
+        pretend(under_way(from, ours));
+        expect_all_refused(
+            fmt::format("an upgrade of instance \".*\" from contract version {} to {} was not finished; run "
+                        "xdemux upgrade",
+                        from, ours));
+        const std::string way = fmt::format("instance \"{}\" from contract version {} to {}\n", instance(), from, ours);
+        expect_tells("upgrade --dry-run",
+                     "it would finish the upgrade of " + way + "it would replace the program of xd0\n");
+        EXPECT_EQ(xdemux("upgrade").code, 0);
+        EXPECT_EQ(expect_json("status", "status")["contract"], ours);
+    }
 }
 
 TEST_F(Upgrade, RefusesVersionsThatItCannotReachAndNamesTheWayOut) {

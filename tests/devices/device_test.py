@@ -121,7 +121,12 @@ class BridgeTest(DeviceTest):
             self.expect_served_and_closed(WORLD.host.addresses, "drop")
 
     def test_lets_pass_what_is_bridged_to_another_host(self):
-        """The other host is a namespace behind a second port of the bridge."""
+        """The other host is a namespace behind a second port of the bridge. TPROXY's route, which only marked packets
+        take, does not make its address one of ours."""
+        for words in (("route", "add", "local", "0.0.0.0/0", "dev", "lo", "table", "100"),
+                      ("rule", "add", "fwmark", "1", "lookup", "100")):
+            run("ip", "-n", WORLD.host.name, *words)
+            self.addCleanup(run, "ip", "-n", WORLD.host.name, *(word.replace("add", "del") for word in words))
         other = f"{WORLD.host.name}o"
         run("ip", "netns", "add", other)
         self.addCleanup(run, "ip", "netns", "del", other)
@@ -134,6 +139,36 @@ class BridgeTest(DeviceTest):
             with self.assertRaises(ConnectionRefusedError):  # the other host's own answer
                 WORLD.peer.exchange("tcp", ("192.0.2.3", CLOSED), PATIENCE)
             self.assertGreater(WORLD.packets("not_local", "pass"), 0)
+
+
+    def test_lets_pass_frames_to_other_stations_whatever_their_address(self):
+        peer = WORLD.peer
+        with addresses_on("xdbr0"), WORLD.guarded("drop"):
+            run("ip", "-n", peer.name, "neigh", "replace", WORLD.host.ipv4, "lladdr", "02:00:00:00:00:99", "dev", peer.dev,
+                "nud", "reachable")
+            self.addCleanup(run, "ip", "-n", peer.name, "neigh", "flush", "dev", peer.dev)
+            with self.assertRaises(TimeoutError):
+                peer.exchange("tcp", (WORLD.host.ipv4, CLOSED), SILENCE)
+            wait_for(lambda: WORLD.packets("not_local", "pass") > 0, "the frame is counted as another station's")
+            self.assertEqual(WORLD.packets("closed", "drop"), 0)
+            run("ip", "-n", peer.name, "neigh", "flush", "dev", peer.dev)
+            self.expect_closed(WORLD.host.ipv4, "drop")
+
+
+class VrfTest(DeviceTest):
+    def setUp(self):
+        name, dev = WORLD.host.name, WORLD.host.dev
+        run("ip", "-n", name, "link", "add", "xdvrf0", "type", "vrf", "table", "7")
+        self.addCleanup(move_addresses, dev, dev)  # coming and going takes those of IPv6
+        self.addCleanup(run, "ip", "-n", name, "link", "del", "xdvrf0")
+        run("ip", "-n", name, "link", "set", "xdvrf0", "up")
+        run("ip", "-n", name, "link", "set", dev, "master", "xdvrf0")
+        move_addresses(dev, dev)
+
+    def test_on_its_port_guards_the_addresses_in_its_table(self):
+        with WORLD.guarded("drop"):
+            for address in WORLD.host.addresses:
+                self.expect_closed(address, "drop")
 
 
 class BondTest(DeviceTest):

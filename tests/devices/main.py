@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """usage: main.py [PATTERN...]
 
-xdemux on VLAN, bridge and bond devices, and beside another XDP program: the tests of this folder, or those whose names
+xdemux on VLAN, bridge, bond and VRF devices, and beside another XDP program: the tests of this folder, or those whose names
 match a pattern (as `python3 -m unittest -k`). XDEMUX_TOOL is the tool under test, XDEMUX_PASS the object of
 tests/services/pass.bpf.c, XDEMUX_TIME_SCALE multiplies the limits on slow machines.
 """
@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../services"))
 from entry import run_suite, tests_of  # noqa: E402
 
-DEVICES = ("vlan", "bridge", "bond")
+DEVICES = {"vlan": ("id", "7"), "bridge": (), "bond": (), "vrf": ("table", "7")}
 
 
 def lacking_devices():
@@ -26,9 +26,9 @@ def lacking_devices():
 
     lacking = []
     link("add", below, "type", "veth")
-    for kind in DEVICES:
-        options = ("link", below, "name", name, "type", kind, "id", "7") if kind == "vlan" else (name, "type", kind)
-        lacking += [] if link("add", *options) else [kind]
+    for kind, options in DEVICES.items():
+        place = ("link", below) if kind == "vlan" else ()
+        lacking += [] if link("add", *place, "name", name, "type", kind, *options) else [kind]
         link("del", name)
     link("del", below)
     return f"this kernel has no devices of the kind {', '.join(lacking)}; run vm/test" if lacking else ""

@@ -222,6 +222,14 @@ __u64 bpf_jiffies64(void) {
     return now / 4000000;
 }
 
+long world_loop(__u32 times, long (*each)(__u32 index, void* with), void* with) {
+    __u32 i;
+
+    for (i = 0; i < times; i++)
+        if (each(i, with)) return i + 1;
+    return i;
+}
+
 __u32 bpf_get_prandom_u32(void) {
     return draw_byte() * 0x01010101u;
 }

@@ -152,15 +152,70 @@ TEST_F(KernelNetlink, local_routes_hold_the_addresses_of_both_families) {
     EXPECT_THAT(*routes, Contains(route("::1/128", 1)));
 }
 
-TEST_F(KernelNetlink, local_routes_hold_prefixes_of_any_table) {
-    run("ip route add local 198.51.100.0/24 dev lo table 100");
-    run("ip -6 route add local 2001:db8:1::/48 dev lo table 100");
+/// Local routes of both families in table 100, under `rule` (ip-rule(8)); empty: under none.
+Result<std::vector<LocalRoute>> local_routes_under(const std::string& rule) {
+    for (const char* family : {"-4", "-6"}) {
+        run(fmt::format("ip {} route add local {} dev lo table 100", family,
+                        family == std::string("-4") ? "198.51.100.0/24" : "2001:db8:1::/48"));
+        if (!rule.empty()) run(fmt::format("ip {} rule add {}", family, rule));
+    }
+    auto routes = local_routes();
+    for (const char* family : {"-4", "-6"}) {
+        if (!rule.empty()) run(fmt::format("ip {} rule del {}", family, rule));
+        run(fmt::format("ip {} route flush table 100", family));
+    }
+    return routes;
+}
+
+TEST_F(KernelNetlink, local_routes_hold_those_of_a_table_that_a_rule_without_conditions_names) {
+    for (const char* rule : {"lookup 100", "from all lookup 100 priority 5 protocol 99"}) {
+        const auto routes = local_routes_under(rule);
+        ASSERT_TRUE(routes) << routes.error().message();
+        EXPECT_THAT(*routes, Contains(route("198.51.100.0/24", 1))) << rule;
+        EXPECT_THAT(*routes, Contains(route("2001:db8:1::/48", 1))) << rule;
+    }
+}
+
+// "ip rule add fwmark 1 lookup 100; ip route add local 0.0.0.0/0 dev lo table 100" is how TPROXY is set up.
+TEST_F(KernelNetlink, local_routes_hold_none_of_a_table_that_is_not_asked_about_every_packet) {
+    for (const char* rule :
+         {"", "fwmark 1 lookup 100", "fwmark 0/1 lookup 100", "iif xd0 lookup 100", "oif xd0 lookup 100",
+          "not from all lookup 100", "ipproto tcp lookup 100", "dport 80 lookup 100", "tos 4 lookup 100",
+          "uidrange 0-0 lookup 100", "lookup 100 suppress_prefixlength 0", "lookup 100 priority 40000"}) {
+        const auto routes = local_routes_under(rule);
+        ASSERT_TRUE(routes) << routes.error().message();
+        EXPECT_THAT(*routes, Not(Contains(route("198.51.100.0/24", 1)))) << rule;
+        EXPECT_THAT(*routes, Not(Contains(route("2001:db8:1::/48", 1)))) << rule;
+        EXPECT_THAT(*routes, Contains(route("192.0.2.1/32", near().ifindex)));
+    }
+}
+
+TEST_F(KernelNetlink, local_routes_hold_none_of_a_table_behind_one_that_ends_the_search) {
+    run("ip route add local 198.51.100.0/24 dev lo table 100 && ip rule add lookup 100 priority 20 && "
+        "ip rule add unreachable priority 10");
     const auto routes = local_routes();
-    run("ip route flush table 100");
-    run("ip -6 route flush table 100");
+    run("ip rule del priority 10; ip rule del priority 20; ip route flush table 100");
     ASSERT_TRUE(routes);
-    EXPECT_THAT(*routes, Contains(route("198.51.100.0/24", 1)));
-    EXPECT_THAT(*routes, Contains(route("2001:db8:1::/48", 1)));
+    EXPECT_THAT(*routes, Not(Contains(route("198.51.100.0/24", 1))));
+}
+
+TEST_F(KernelNetlink, a_device_says_what_its_frames_begin_with) {
+    EXPECT_EQ(near().link_type, ARPHRD_ETHER);
+    EXPECT_TRUE(has_ethernet_header(near()));
+    const Interface loopback = interface_by_name("lo").value();
+    EXPECT_EQ(loopback.link_type, ARPHRD_LOOPBACK);
+    EXPECT_TRUE(has_ethernet_header(loopback));
+    EXPECT_EQ(loopback.mac, Mac{});
+    for (const auto& [mode, type] : {std::pair("tun", ARPHRD_NONE), std::pair("tap", ARPHRD_ETHER)}) {
+        run(fmt::format("ip tuntap add mode {} name xdt0", mode));
+        const auto tunnel = interface_by_name("xdt0");
+        run(fmt::format("ip tuntap del mode {} name xdt0", mode));
+        ASSERT_TRUE(tunnel);
+        EXPECT_EQ(tunnel->link_type, type);
+        EXPECT_EQ(has_ethernet_header(*tunnel), type == ARPHRD_ETHER);
+    }
+    EXPECT_EQ(link_type_name(ARPHRD_NONE), "none");
+    EXPECT_EQ(link_type_name(12345), "12345");
 }
 
 TEST_F(KernelNetlink, local_routes_hold_nothing_that_is_not_local) {
@@ -192,8 +247,9 @@ TEST_F(KernelNetlink, twenty_thousand_local_routes_are_all_read_once) {
             file << fmt::format("route add local 10.{}.{}.{} dev lo table 200\n", i >> 16, (i >> 8) & 0xff, i & 0xff);
     }
     run(fmt::format("ip -batch {}; status=$?; rm -f {}; exit $status", batch, batch));
+    run("ip rule add lookup 200");
     const auto routes = local_routes();
-    run("ip route flush table 200");
+    run("ip rule del lookup 200; ip route flush table 200");
     ASSERT_TRUE(routes);
     const Prefix ten = Prefix::parse("10.0.0.0/8").value();
     std::vector<Prefix> found;

@@ -64,6 +64,9 @@ TEST_F(OpsAttach, leaves_another_program_alone_and_names_it) {
                     MatchesRegex(fmt::format(".*another XDP program \\(id {}, \"xdemux\"\\) is on {}; detach it first: "
                                              "bpftool link detach id [0-9]+",
                                              program, near_device)));
+    AttachRequest dry = on(near_device);
+    dry.dry_run = true;
+    EXPECT_THAT(failure(attach(other, dry), ErrorKind::in_use), HasSubstr("another XDP program"));
     EXPECT_FALSE(PinDirectory(other).exists());
     EXPECT_EQ(interface_by_name(near_device)->xdp_prog_id, program);
 }
@@ -76,6 +79,19 @@ TEST_F(OpsAttach, takes_all_devices_or_none) {
     EXPECT_THAT(failure(attach(other, request), ErrorKind::in_use), HasSubstr("another XDP program"));
     EXPECT_EQ(interface_by_name("lo")->xdp, XdpAttachment::none);
     EXPECT_FALSE(PinDirectory(other).exists());
+}
+
+TEST_F(OpsAttach, refuses_a_device_whose_frames_have_no_ethernet_header) {
+    run("ip tuntap add mode tun name xdt0");
+    const auto report = attach(name_, on("xdt0"));
+    auto dry = on("xdt0");
+    dry.dry_run = true;
+    const auto dry_report = attach(name_, dry);
+    run("ip tuntap del mode tun name xdt0");
+    for (const auto* each : {&report, &dry_report})
+        EXPECT_THAT(failure(*each, ErrorKind::unsupported),
+                    HasSubstr("cannot attach to xdt0: its frames have no Ethernet header (link type none)"));
+    EXPECT_FALSE(pins_.exists());
 }
 
 TEST_F(OpsAttach, an_unknown_device_makes_no_instance) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// An instance under a newer tool: programs are replaced under traffic, all or none; tables of contract 4 become ours,
-// and whenever it is killed, each packet's program finds its flows and the next upgrade finishes.
+// An instance under a newer tool: programs are replaced under traffic, all or none; tables of contract 4 and 5 become
+// ours, and whenever it is killed, each packet's program finds its flows and the next upgrade finishes.
 #include <csignal>
 #include <functional>
 #include <iterator>
@@ -17,6 +17,7 @@
 #include <xdemux/kernel/encode.h>
 #include <xdemux/kernel/link.h>
 #include <xdemux/ops/explain.h>
+#include <xdemux/ops/locals.h>
 #include <xdemux/ops/settings.h>
 #include <xdemux/ops/snapshot.h>
 #include <xdemux/ops/upgrade.h>
@@ -107,6 +108,65 @@ TEST_F(OpsUpgrade, puts_the_first_interface_back_where_the_second_one_fails) {
     EXPECT_EQ(after[1].prog_id, before[1].prog_id);
     EXPECT_EQ(pinned_program(), program);
     EXPECT_FALSE(pins_.has("prog_new"));
+}
+
+/// As contract 5 left it: no Ethernet address among the local destinations.
+void pretend_contract_5(const std::string& name, const PinDirectory& pins) {
+    {
+        auto instance = Instance::open_for_change(name).value();
+        ASSERT_TRUE(forget_links(instance.tables()));
+    }
+    pretend_contract(pins, 5);
+}
+
+/// Ethernet addresses that tables of ours and of others hold; the others' tool cannot open them.
+std::size_t link_addresses(const PinDirectory& pins) {
+    const auto tables = Tables::open(pins, pinned_settings(pins));
+    std::size_t found = 0;
+    EXPECT_TRUE(tables->local_routes.for_each([&](const local_route& key, const local_entry&) {
+        found += key.family == FAMILY_LINK ? 1 : 0;
+        return true;
+    }));
+    return found;
+}
+
+TEST_F(OpsUpgrade, of_contract_5_has_the_link_addresses_and_judges_closed_ports_as_before) {
+    ASSERT_TRUE(attach(name_, on(near_device)));
+    pretend_contract_5(name_, pins_);
+    ASSERT_EQ(link_addresses(pins_), 0U);
+    UpgradeRequest dry;
+    dry.dry_run = true;
+    ASSERT_TRUE(upgrade(name_, dry));
+    EXPECT_EQ(link_addresses(pins_), 0U);
+    const auto report = upgrade(name_);
+    ASSERT_TRUE(report) << report.error().message();
+    EXPECT_EQ(report->from, 5U);
+    EXPECT_EQ(report->to, CONTRACT_VERSION);
+    EXPECT_EQ(link_addresses(pins_), 1U);
+    ExplainRequest request;
+    request.packet.source = SocketAddress::parse("192.0.2.2:40000", Proto::tcp).value();
+    request.packet.destination = SocketAddress::parse("192.0.2.1:9", Proto::tcp).value();
+    EXPECT_EQ(explain(Instance::open(name_).value(), request)->reason, REASON_CLOSED);
+}
+
+TEST_F(OpsUpgrade, of_contract_5_takes_the_link_addresses_back_where_it_fails) {
+    ASSERT_TRUE(attach(name_, on(near_device)));
+    pretend_contract_5(name_, pins_);
+    const VethPair second("up0", "up1");
+    link_another_program(pins_, "up0");
+    EXPECT_THAT(failure(upgrade(name_), ErrorKind::failed), HasSubstr("cannot replace the program"));
+    EXPECT_EQ(pinned_settings(pins_).contract, 5U);
+    EXPECT_EQ(link_addresses(pins_), 0U);
+}
+
+TEST_F(OpsUpgrade, of_contract_5_that_was_broken_off_has_the_link_addresses_too) {
+    ASSERT_TRUE(attach(name_, on(near_device)));
+    pretend_contract_5(name_, pins_);
+    pretend_contract(pins_, 0x8000'0000 | CONTRACT_VERSION << 12U | 5);
+    const auto report = upgrade(name_);
+    ASSERT_TRUE(report) << report.error().message();
+    EXPECT_TRUE(report->was_begun);
+    EXPECT_EQ(link_addresses(pins_), 1U);
 }
 
 class OpsUpgradeSockets : public SocketTest {};
@@ -340,6 +400,16 @@ TEST_F(OpsUpgradeFlows, wait_for_a_process_that_writes_as_the_former_version_doe
     }
     upgrade_here();
     expect_flows();
+}
+
+TEST_F(OpsUpgrade, of_contract_5_has_the_link_addresses_before_the_new_program_is_in_place) {
+    ASSERT_TRUE(attach(name_, on(near_device)));
+    pretend_contract_5(name_, pins_);
+    Child child([&] { static_cast<void>(upgrade(name_)); });
+    ASSERT_TRUE(wait_until([&] { return pinned_settings(pins_).contract != 5; }));
+    EXPECT_TRUE(child.kill()) << "it was done before it was killed";
+    EXPECT_EQ(link_addresses(pins_), 1U);
+    upgrade_here();
 }
 
 /// When to kill it.

@@ -54,7 +54,8 @@ Listener listener_of(const SocketSpec& socket, std::size_t number) {
 }
 
 Devices Devices::find() {
-    return {device_of(Port::near).ifindex, device_of(Port::loopback).ifindex};
+    return {device_of(Port::near).ifindex, device_of(Port::loopback).ifindex,
+            must(interface_by_name(device_name(Port::near))).mac};
 }
 
 std::uint32_t Devices::index(Port device) const {
@@ -120,6 +121,7 @@ contract::trace Mirror::trace(const Tracer& tracer, const Packet& packet) const 
     spec.proto = packet.key.proto;
     spec.source = packet.key.remote;
     spec.destination = packet.key.local;
+    spec.destination_mac = devices_.mac(packet.device);
     return must(tracer.run(must(build_packet(spec)), devices_.index(packet.device)));
 }
 

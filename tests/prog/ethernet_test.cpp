@@ -73,12 +73,78 @@ TEST_F(Ethernet, PassesGroupFrames) {
         {"IPv6 multicast", ip("33:33:00:00:00:fb", "ff02::fb").udp(5353, 5353), passes(REASON_MULTICAST)},
         {"limited broadcast: DHCP", ip(broadcast_mac, "255.255.255.255").udp(67, 68), passes(REASON_MULTICAST)},
         {"subnet broadcast", ip(broadcast_mac, "192.0.2.255").udp(138, 138), passes(REASON_MULTICAST)},
-        {"the host's address in a broadcast frame", ip(broadcast_mac, host_ipv4).tcp(peer_port, 80).syn(),
+        {"port zero in a broadcast frame", ip(broadcast_mac, "192.0.2.255").udp(peer_port, 0),
          passes(REASON_MULTICAST)},
-        {"the host's IPv6 address in a multicast frame", ip("33:33:00:00:00:01", host_ipv6).udp(peer_port, 53),
-         passes(REASON_MULTICAST)},
-        {"port zero in a broadcast frame", ip(broadcast_mac, host_ipv4).udp(peer_port, 0), passes(REASON_MULTICAST)},
     });
+}
+
+TEST_F(Ethernet, LooksUpTheHostsAddressInAGroupFrameToo) {
+    // Sockets hear such packets (udp_rcv() looks at the IP address alone), so rules hold for them.
+    for (const std::string_view mac : {broadcast_mac, std::string_view("33:33:00:00:00:01")}) {
+        expect(eth(mac).ipv4(peer_ipv4, host_ipv4).tcp(peer_port, 80).syn(), drops(REASON_CLOSED).at(PROTO_TCP, 80));
+        expect(eth(mac).ipv6(peer_ipv6, host_ipv6).udp(peer_port, 53), drops(REASON_CLOSED).at(PROTO_UDP, 53));
+        expect(eth(mac).ipv4(peer_ipv4, host_ipv4).udp(peer_port, 0), drops(REASON_PORT_ZERO).at(PROTO_UDP, 0));
+    }
+}
+
+TEST_F(Ethernet, LeavesFramesForAnotherStationAlone) {
+    // A bridge sends them on, whatever their IP address.
+    constexpr std::string_view other_mac = "02:00:00:00:00:99";
+    const auto other4 = eth(other_mac).ipv4(peer_ipv4, host_ipv4);
+    program().add_wildcard({.proto = PROTO_UDP, .port = 54, .target = TARGET_DROP, .id = 2}, FAMILY_DUAL);
+    const std::vector<Case> cases = {
+        {"a closed port", other4.tcp(peer_port, 80).syn(), passes(REASON_NOT_LOCAL)},
+        {"a closed port, IPv6", eth(other_mac).ipv6(peer_ipv6, host_ipv6).tcp(peer_port, 80).syn(),
+         passes(REASON_NOT_LOCAL)},
+        {"a closed port behind options", other4.options(1).tcp(peer_port, 80).syn(), passes(REASON_NOT_LOCAL)},
+        {"a listener that drops", other4.udp(peer_port, 54), passes(REASON_NOT_LOCAL)},
+        {"a tag", eth(other_mac).vlan(7).ipv4(peer_ipv4, host_ipv4).tcp(peer_port, 80).syn(), passes(REASON_NOT_LOCAL)},
+        {"IPv4 that is malformed", eth(other_mac).ipv4(peer_ipv4, host_ipv4).set8(0, 0x55).tcp(peer_port, 80),
+         passes(REASON_BAD_IPV4)},
+        {"UDP that is malformed", other4.udp(peer_port, 53).set16(4, 7), passes(REASON_BAD_UDP)},
+        {"the twin", tcp4(80).syn(), drops(REASON_CLOSED).at(PROTO_TCP, 80)},
+    };
+    for (int round = 0; round < 2; round++)  // what is remembered of one address is not another's
+        expect_all(cases);
+    program().add_link(other_mac);
+    wait_for_next_jiffy();
+    expect(other4.tcp(peer_port, 80).syn(), drops(REASON_CLOSED).at(PROTO_TCP, 80));
+}
+
+TEST_F(Ethernet, LeavesLinkLocalPacketsToDevicesAboveThisOne) {
+    // Their sockets are bound to those, where the look-up on this one does not find them.
+    const auto link_local = [](std::uint16_t port) {
+        return eth().ipv6("fe80::99", "fe80::1").tcp(peer_port, port).syn();
+    };
+    program().add_local("fe80::1");
+    expect(link_local(80), drops(REASON_CLOSED).at(PROTO_TCP, 80));
+    program().add_link(host_mac, LOCAL_BY_STACKED_LINK);
+    program().add_wildcard({.proto = PROTO_TCP, .port = 81, .target = TARGET_DROP, .id = 2}, FAMILY_DUAL);
+    wait_for_next_jiffy();
+    for (int round = 0; round < 2; round++) {
+        expect(link_local(80), passes(REASON_NOT_LOCAL));
+        expect(tcp6(80).syn(), drops(REASON_CLOSED).at(PROTO_TCP, 80));
+        expect(tcp4(80).syn(), drops(REASON_CLOSED).at(PROTO_TCP, 80));
+        expect(link_local(81), drops(REASON_LISTENER_WILDCARD).at(PROTO_TCP, 81).by(2));
+    }
+}
+
+TEST_F(Ethernet, LooksBehindAnyPriorityTags) {
+    const auto tagged = [](std::initializer_list<std::uint16_t> ids) {
+        Packet packet = eth();
+        for (const std::uint16_t id : ids)
+            packet = packet.vlan(id);
+        return packet.ipv4(peer_ipv4, host_ipv4).tcp(peer_port, 80).syn();
+    };
+    const Expected closed = drops(REASON_CLOSED).at(PROTO_TCP, 80);
+    expect_all({
+        {"three", tagged({0, 0, 0}), closed},
+        {"with two VLANs", tagged({0, 7, 0, 8}), closed},
+        {"eight", tagged({0, 0, 0, 0, 0, 0, 0, 0}), closed},
+        {"eleven", tagged({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}), passes(REASON_NOT_IP)},
+        {"three VLANs", tagged({7, 8, 9}), passes(REASON_NOT_IP)},
+    });
+    expect(eth().vlan(7).ethertype(0).payload(Bytes(40)), passes(REASON_NOT_IP));
 }
 
 TEST_F(Ethernet, PassesWhatIsNotThisHosts) {

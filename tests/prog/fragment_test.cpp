@@ -122,12 +122,42 @@ TEST_F(Fragment, ThatIsAtomicIsAWholePacket) {
 }
 
 TEST_F(Fragment, ThatIsFirstAndCutIsMalformedAndNotRemembered) {
-    for (std::size_t size = 0; size < 20; size++)
+    for (std::size_t size = 0; size < 8; size++)
         expect(ip4().fragment(1, 0, true).tcp(peer_port, 55).shorten(LayerKind::tcp, size), passes(REASON_BAD_TCP));
     for (std::size_t size = 0; size < 8; size++)
         expect(ip6().fragment6(1, 0, true).udp(peer_port, 55).shorten(LayerKind::udp, size), passes(REASON_BAD_UDP));
     expect(ip4().fragment(1, 0, true).udp(peer_port, 55).set16(4, 7).payload(80), passes(REASON_BAD_UDP));
     EXPECT_EQ(program().remembered_fragments(), 0U);
+}
+
+TEST_F(Fragment, ThatIsFirstNeedsNoMoreOfASegmentThanItsPorts) {
+    // The kernel puts the header together; rules must not be got round so (RFC 1858).
+    program().add_wildcard({.proto = PROTO_TCP, .port = 56, .target = TARGET_DROP, .id = 3}, FAMILY_DUAL);
+    const Expected refused_tcp = drops(REASON_LISTENER_WILDCARD).at(PROTO_TCP, 56).by(3);
+    for (const std::size_t size : {8U, 13U, 14U, 16U}) {
+        SCOPED_TRACE(size);
+        expect(ip4().fragment(1, 0, true).tcp(peer_port, 56).syn().shorten(LayerKind::tcp, size), refused_tcp);
+        expect(ip4().fragment(1, 0, true).tcp(peer_port, 56).syn().shorten(LayerKind::tcp, size).pad_to(60),
+               refused_tcp);
+        expect(ip6().fragment6(1, 0, true).tcp(peer_port, 56).syn().shorten(LayerKind::tcp, size), refused_tcp);
+    }
+    expect(ip4().fragment(1, 8, false).protocol(protocol_tcp).payload(12), drops(REASON_FRAGMENT));
+    expect(ip4().fragment(2, 0, true).tcp(peer_port, 55).syn().shorten(LayerKind::tcp, 8),
+           drops(REASON_CLOSED).at(PROTO_TCP, 55));
+}
+
+TEST_F(Fragment, FollowsAFirstOneForTwoSecondsAlone) {
+    // The identifier comes again, and then a later fragment may be the first to arrive.
+    expect(first4(1, 55), closed);
+    expect(first6(1, 55), closed);
+    program().age_fragments(1'500'000'000);
+    expect(later4(1), drops(REASON_FRAGMENT));
+    expect(later6(1), drops(REASON_FRAGMENT));
+    program().age_fragments(1'000'000'000);
+    expect(later4(1), passes(REASON_FRAGMENT_ORPHAN));
+    expect(later6(1), passes(REASON_FRAGMENT_ORPHAN));
+    expect(first4(1, 55), closed);
+    expect(later4(1), drops(REASON_FRAGMENT));
 }
 
 TEST_F(Fragment, ThatIsFirstMayTellOfALengthBeyondItself) {

@@ -100,10 +100,33 @@ TEST_F(Ipv6, TakesThePacketsEndFromItsLengthNotFromTheFrame) {
     expect(ip6().set16(4, 0).udp(peer_port, 53), drops(REASON_BAD_UDP));
 }
 
-TEST_F(Ipv6, PassesAJumbogram) {
-    // RFC 2675: payload length zero and hop-by-hop options that hold the real one.
-    expect(ip6().set16(4, 0).hop_by_hop().tcp(peer_port, 80).syn(), passes(REASON_BAD_IPV6));
-    expect(ip6().hop_by_hop().tcp(peer_port, 80).syn(), closed_tcp);
+TEST_F(Ipv6, OfNoStatedLengthBehindHopByHopOptionsIsWhatArrived) {
+    // RFC 2675; ip6_rcv_core() asks for no jumbo option among them.
+    expect(ip6().set16(4, 0).hop_by_hop().tcp(peer_port, 80).syn(), closed_tcp);
+    expect(ip6().set16(4, 0).hop_by_hop().udp(peer_port, 53), closed_udp);
+    expect(ip6().set16(4, 0).hop_by_hop().destination_options().tcp(peer_port, 80).syn(), closed_tcp);
+    expect(ip6().set16(4, 0).hop_by_hop().tcp(peer_port, 80).shorten(LayerKind::tcp, 19), drops(REASON_BAD_TCP));
+    // The twin: nothing else may say so.
+    expect(ip6().set16(4, 0).destination_options().tcp(peer_port, 80).syn(), passes(REASON_BAD_EXTENSION));
+}
+
+TEST_F(Ipv4, ASourceRouteThatGoesOnPasses) {
+    // RFC 791, 3.1: type, length, pointer, and the addresses that are left from the pointer on.
+    const auto with = [](const Bytes& options) {
+        Packet packet = ip4().options(options.size() / 4);
+        for (std::size_t i = 0; i < options.size(); i++)
+            packet = packet.set8(20 + i, options[i]);
+        return packet.tcp(peer_port, 80).syn();
+    };
+    expect_all({
+        {"loose", with({131, 7, 4, 192, 0, 2, 7, 0}), passes(REASON_OTHER_PROTOCOL)},
+        {"strict, behind no-operations", with({1, 1, 137, 7, 4, 192, 0, 2, 7, 0, 0, 0}), passes(REASON_OTHER_PROTOCOL)},
+        {"behind another option", with({148, 4, 0, 0, 131, 7, 4, 192, 0, 2, 7, 0}), passes(REASON_OTHER_PROTOCOL)},
+        {"at its end", with({131, 7, 8, 192, 0, 2, 7, 0}), closed_tcp},
+        {"behind the end of the options", with({0, 131, 7, 4, 192, 0, 2, 7}), closed_tcp},
+        {"an option of no length", with({148, 0, 131, 7, 4, 192, 0, 2}), closed_tcp},
+        {"no-operations to the end", with({1, 1, 1, 1}), closed_tcp},
+    });
 }
 
 TEST_F(Extensions, AreWalkedToThePorts) {
@@ -131,12 +154,15 @@ TEST_F(Extensions, AreWalkedToThePorts) {
     });
 }
 
-TEST_F(Extensions, AreEightAtMost) {
-    Packet eight = ip6();
-    for (int i = 0; i < 8; i++)
-        eight = eight.destination_options();
-    expect(eight.tcp(peer_port, 80).syn(), closed_tcp);
-    expect(eight.destination_options().tcp(peer_port, 80).syn(), passes(REASON_BAD_EXTENSION));
+TEST_F(Extensions, MayBeAsManyAsTheFrameHolds) {
+    Packet packet = ip6();
+    for (int i = 0; i < 9; i++)
+        packet = packet.destination_options();
+    expect(packet.tcp(peer_port, 80).syn(), closed_tcp);
+    for (int i = 9; i < 180; i++)
+        packet = packet.destination_options();
+    expect(packet.tcp(peer_port, 80).syn(), closed_tcp);
+    expect(packet.shorten(LayerKind::extension, 7), passes(REASON_BAD_EXTENSION));
 }
 
 TEST_F(Extensions, OutOfPlaceAreMalformed) {
@@ -152,8 +178,7 @@ TEST_F(Extensions, OutOfPlaceAreMalformed) {
 
 TEST_F(Extensions, ThatAreCutAreMalformed) {
     const Expected bad = passes(REASON_BAD_EXTENSION);
-    // Without a first byte, hop-by-hop options are a jumbogram's.
-    expect(ip6().hop_by_hop().shorten(LayerKind::extension, 0), passes(REASON_BAD_IPV6));
+    expect(ip6().hop_by_hop().shorten(LayerKind::extension, 0), bad);
     expect(ip6().destination_options().shorten(LayerKind::extension, 0), bad);
     for (std::size_t size = 1; size < 8; size++) {
         SCOPED_TRACE(size);

@@ -248,7 +248,7 @@ TEST_F(Listener, OfAWildcardSpeaksForThisHostAlone) {
         {"IPv6 for another host", tcp6(port, beyond_ipv6).syn(), passes(REASON_NOT_LOCAL)},
         {"all ports, for another host", tcp4(9, beyond_ipv4).syn(), passes(REASON_NOT_LOCAL)},
         {"a broadcast frame", eth(broadcast_mac).ipv4(peer_ipv4, host_ipv4).tcp(peer_port, port).syn(),
-         passes(REASON_MULTICAST)},
+         heard(REASON_LISTENER_WILDCARD, 1, TARGET_DROP)},
         {"a multicast packet", eth("01:00:5e:00:00:01").ipv4(peer_ipv4, "224.0.0.1").tcp(peer_port, port).syn(),
          passes(REASON_MULTICAST)},
     });

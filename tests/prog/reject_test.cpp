@@ -196,6 +196,16 @@ TEST_F(NoAnswer, ToAGroupFrame) {
     expect(tcp4(9).syn(), rejects(REASON_LISTENER_EXACT).at(PROTO_TCP, 9).by(5));
 }
 
+TEST_F(NoAnswer, ForAnAddressThatIsNobodys) {
+    // A network's broadcast address is in the prefix that the listener names, and no host's.
+    program().add_prefix({.proto = PROTO_UDP, .port = 9, .target = TARGET_REJECT, .id = 5}, "192.0.2.0", 24);
+    program().add_local_route("192.0.2.0", 24, LOCAL_BY_LISTENER);
+    expect(udp4(9, "192.0.2.255"), drops(REASON_LISTENER_PREFIX).at(PROTO_UDP, 9).by(5));
+    expect(udp4(9), rejects(REASON_LISTENER_PREFIX).at(PROTO_UDP, 9).by(5));
+    expect(eth("02:00:00:00:00:99").ipv4(peer_ipv4, host_ipv4).udp(peer_port, 9),
+           drops(REASON_LISTENER_PREFIX).at(PROTO_UDP, 9).by(5));
+}
+
 TEST_F(NoAnswer, ToAPieceOfASegment) {
     expect(ip4().fragment(7, 0, true).tcp(peer_port, tcp_port).syn().payload(400), tcp_dropped);
     expect(ip6().fragment6(7, 0, true).tcp(peer_port, tcp_port).syn().payload(400), tcp_dropped);

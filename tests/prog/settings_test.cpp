@@ -3,6 +3,8 @@
 // what the maps promise to other readers.
 #include <set>
 
+#include <xdemux/kernel/object.h>
+
 #include "support/expectation.h"
 
 namespace xdemux::test::settings_test {
@@ -103,6 +105,17 @@ TEST_F(Maps, AllHaveBtfForBpftoolsFieldNames) {
             EXPECT_NE(info.btf_key_type_id, 0U);
         }
     }
+}
+
+TEST_F(Maps, AreAllTablesOfTheInstanceButThePrograms) {
+    // What is not in the list is not pinned, and a change of settings loses what is in it.
+    std::set<std::string> tables = {"settings", "flow_clock"};
+    for (const std::string& name : table_names())
+        tables.insert(name);
+    std::set<std::string> maps;
+    for (const auto& [name, info] : program().maps())
+        maps.insert(name.front() == '.' ? name.substr(name.find('.', 1) + 1) : name);
+    EXPECT_EQ(maps, tables);
 }
 
 TEST_F(Maps, HaveTheSizesOfTheContract) {

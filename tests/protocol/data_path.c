@@ -51,6 +51,7 @@ static void flow_fence(void) {
     watched_fence();
 }
 
+#include "flow.h"
 #include "flow_insert.h"
 
 static struct path_table the_table;
@@ -58,10 +59,20 @@ static struct path_table the_table;
 void* world_lookup(struct world_map map, const void* key) {
     __u32 index = *(const __u32*)key;
 
+    if (map.map == &flow_carries) return NULL;
     if (map.map == &flow_lines4 || map.map == &flow_lines6)
         return index < the_table.line_count ? the_table.lines + index : NULL;
     if (index >= the_table.line_count * FLOW_LINE_PLACES) return NULL;
     return (char*)the_table.entries + index * map.value_size;
+}
+
+long world_update(struct world_map map, const void* key, const void* value) {
+    (void)map, (void)key, (void)value;
+    return -1;
+}
+
+__u64 bpf_jiffies64(void) {
+    return PATH_NOW;
 }
 
 __u64 bpf_ktime_get_coarse_ns(void) {
@@ -111,6 +122,16 @@ enum path_answer path_find(const struct flow_key* key, __u32* use) {
     return PATH_FOUND;
 }
 
+__u64 path_match(const struct flow_key* key) {
+    struct packet p = packet_of(key);
+
+    return flow_find(&p);
+}
+
+void path_count(__u64 match, __u32 family, __u32 bytes, __u32 tcp_flags) {
+    flow_count(match, family, bytes, tcp_flags);
+}
+
 enum path_answer path_find_in_fast_lane(const struct flow_key* key, __u32* use) {
     struct packet p = packet_of(key);
     struct flow_match match = {};
@@ -120,7 +141,7 @@ enum path_answer path_find_in_fast_lane(const struct flow_key* key, __u32* use) 
         answer = flow_find_near(&p, flow_hash(&p, FAMILY_IPV6), FAMILY_IPV6, &match);
     else
         answer = flow_find_near(&p, flow_hash(&p, FAMILY_IPV4), FAMILY_IPV4, &match);
-    *use = match.use;
+    *use = FLOW_ANSWER_USE(flow_answer_of(&match));
     return (enum path_answer)answer;
 }
 

@@ -35,6 +35,10 @@ enum path_answer {
 enum path_answer path_find(const struct flow_key* key, __u32* use);
 enum path_answer path_find_in_fast_lane(const struct flow_key* key, __u32* use);
 
+/* In two steps, for what comes between them: what a packet matched, and what it then does to the flow. */
+__u64 path_match(const struct flow_key* key);
+void path_count(__u64 match, __u32 family, __u32 bytes, __u32 tcp_flags);
+
 enum path_inserted {
     PATH_INSERTED = 0,
     PATH_PRESENT = 1,

@@ -115,9 +115,22 @@ TEST(Encode, prefix_keys_count_their_fixed_bits) {
     const auto stored = encode(key);
     EXPECT_EQ(stored.prefixlen, 64U + 32U);
     EXPECT_EQ(decode(stored), key);
-    const auto route = encode_local(key.prefix);
-    EXPECT_EQ(route.prefixlen, 32U + 32U);
-    EXPECT_EQ(decode(route), key.prefix);
+    EXPECT_EQ(encode_local(key.prefix).prefixlen, 32U + 32U);
+}
+
+TEST(Encode, keys_of_routes_and_of_link_addresses_are_of_different_families) {
+    const auto route = encode_local(Prefix::parse("192.0.2.0/24").value());
+    EXPECT_EQ(route.family, contract::FAMILY_IPV4);
+    EXPECT_EQ(route.prefixlen, 32U + 24U);
+    EXPECT_EQ(route.addr[2], 2);
+    const auto link = encode_local(LocalLink{7, {2, 0, 0, 0, 0, 9}});
+    EXPECT_EQ(link.family, contract::FAMILY_LINK);
+    EXPECT_EQ(link.prefixlen, 32U + 96U);
+    contract::local_link stored{};
+    std::memcpy(&stored, link.addr, sizeof stored);
+    EXPECT_EQ(stored.ifindex, 7U);
+    EXPECT_EQ(stored.mac[0], 2);
+    EXPECT_EQ(stored.mac[5], 9);
 }
 
 TEST(Encode, a_slot_names_no_target_without_a_listener) {

@@ -293,6 +293,18 @@ TEST(Findings, a_device_with_everything_is_well) {
     EXPECT_EQ(told(not_ok(judge_device(good_device()))), "");
 }
 
+TEST(Findings, a_device_without_an_ethernet_header_is_blocked_and_says_why) {
+    auto facts = good_device();
+    facts.device.link_type = ARPHRD_NONE;
+    const auto findings = not_ok(judge_device(facts));
+    ASSERT_EQ(told(findings), "blocker link_type\n");
+    EXPECT_EQ(findings[0].object, "eth0");
+    EXPECT_EQ(findings[0].what, "its frames have no Ethernet header (link type none)");
+    EXPECT_THAT(findings[0].why, HasSubstr("attach refuses it"));
+    facts.device.link_type = ARPHRD_LOOPBACK;
+    EXPECT_EQ(told(not_ok(judge_device(facts))), "");
+}
+
 TEST(Findings, what_stands_in_the_way_of_native_mode_has_its_command) {
     auto facts = good_device();
     facts.xdp = XdpFeatures{false, false};

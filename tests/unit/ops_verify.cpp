@@ -121,10 +121,10 @@ TEST_F(Model, what_no_table_names_is_the_kernels_to_say) {
 TEST_F(Model, listeners_and_flows_come_in_their_order) {
     add("*:80", TargetKind::drop);
     add("192.0.2.1:80", TargetKind::pass);
-    add("203.0.113.0/24:80", TargetKind::reject);
+    add("203.0.113.0/24:80", TargetKind::drop);
     add("0.0.0.0:*", TargetKind::drop);
     EXPECT_EQ(expect("192.0.2.1:80"), (VerifyOutcome{contract::REASON_LISTENER_EXACT, pass, pass, 2}));
-    EXPECT_EQ(expect("203.0.113.7:80"), (VerifyOutcome{contract::REASON_LISTENER_PREFIX, reject, reject, 3}));
+    EXPECT_EQ(expect("203.0.113.7:80"), (VerifyOutcome{contract::REASON_LISTENER_PREFIX, drop, drop, 3}));
     EXPECT_EQ(expect("192.0.2.1:81"), (VerifyOutcome{contract::REASON_LISTENER_ALL_PORTS, drop, drop, 4}));
     EXPECT_EQ(expect("192.0.2.9:80").reason, contract::REASON_NOT_LOCAL) << "a wildcard speaks for this host alone";
     EXPECT_EQ(expect("203.0.113.7:79").reason, contract::REASON_LISTENER_ALL_PORTS) << "a listener names it: local";
@@ -144,6 +144,25 @@ TEST_F(Model, no_reset_is_answered_and_no_piece_of_a_segment) {
     EXPECT_EQ(expect("192.0.2.1:80").verdict, drop) << "closed to udp";
     packet_.part = PacketPart::later_fragment;
     EXPECT_EQ(expect("192.0.2.1:80"), (VerifyOutcome{contract::REASON_FRAGMENT_ORPHAN, pass, pass, 0}));
+}
+
+TEST_F(Model, a_named_address_is_answered_for_where_it_is_ours_or_forwarded_to) {
+    add("192.0.2.1:80", TargetKind::reject);
+    add("203.0.113.0/24:80", TargetKind::reject);
+    EXPECT_EQ(expect("192.0.2.1:80").verdict, reject);
+    EXPECT_EQ(expect("203.0.113.7:80"), (VerifyOutcome{contract::REASON_LISTENER_PREFIX, drop, drop, 2}));
+    facts_.kernel.route = RouteAnswer::forwards;
+    EXPECT_EQ(expect("203.0.113.7:80").verdict, reject);
+}
+
+TEST_F(Model, closed_link_local_ports_are_left_to_the_kernel_where_devices_stand_above) {
+    add("[fe80::1]:80", TargetKind::drop);
+    EXPECT_EQ(expect("[fe80::1]:81").reason, contract::REASON_CLOSED);
+    facts_.stacked = true;
+    EXPECT_EQ(expect("[fe80::1]:81"), (VerifyOutcome{contract::REASON_NOT_LOCAL, pass, pass, 0}));
+    EXPECT_EQ(expect("[fe80::1]:80"), (VerifyOutcome{contract::REASON_LISTENER_EXACT, drop, drop, 1}));
+    EXPECT_EQ(expect("[fe80::1]:80", 0).reason, contract::REASON_PORT_ZERO);
+    EXPECT_EQ(expect("192.0.2.1:81").reason, contract::REASON_CLOSED);
 }
 
 TEST_F(Model, what_the_kernel_forwards_is_not_ours_unless_it_is_named) {

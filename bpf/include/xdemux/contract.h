@@ -26,12 +26,12 @@ namespace xdemux::contract
 #endif
 
 /* Raised when a layout below changes, or what it means: tools refuse tables of another version. */
-XDEMUX_CONSTANT(CONTRACT_VERSION, 5);
+XDEMUX_CONSTANT(CONTRACT_VERSION, 6);
 
 XDEMUX_CONSTANT(NAME_SIZE, 16); /* a name and its terminating zero */
 XDEMUX_CONSTANT(ADDR_SIZE, 16);
 XDEMUX_CONSTANT(PORT_COUNT, 65536);
-XDEMUX_CONSTANT(PORT_INDEXES, 2 * 65536); /* (proto << 16) | port */
+XDEMUX_CONSTANT(PORT_INDEXES, 2 * PORT_COUNT); /* (proto << 16) | port */
 
 enum proto {
 	PROTO_TCP = 0,
@@ -43,6 +43,7 @@ enum family {
 	FAMILY_IPV4 = 0,
 	FAMILY_IPV6 = 1,
 	FAMILY_DUAL = 2, /* of a wildcard listener: both */
+	FAMILY_LINK = 3, /* of a key of local_routes: Ethernet */
 };
 
 XDEMUX_CONSTANT(FAMILY_COUNT, 2); /* of packets; no enumerator, or it would be the name of 2 */
@@ -155,7 +156,7 @@ enum listener_state {
 };
 
 struct listener {
-	__u8 addr[16];
+	__u8 addr[ADDR_SIZE];
 	__u32 ifindex;	 /* 0: any device */
 	__u16 port;	 /* 0: all ports */
 	__u16 port_last; /* as port unless a range */
@@ -168,8 +169,9 @@ struct listener {
 	__u8 reuseport;
 	__u8 guarded; /* 1: it has a guard */
 	__u8 zero;
-	char name[16];
-	char dev[16]; /* the device's name when the listener was made, for people; ifindex counts */
+	char name[NAME_SIZE];
+	char dev[NAME_SIZE]; /* the device's name when the listener was made, for people; ifindex
+				counts */
 };
 XDEMUX_ASSERT_LAYOUT(struct listener, 80);
 
@@ -202,7 +204,7 @@ XDEMUX_ASSERT_LAYOUT(struct listen_entry, 12);
 /* Key of listen_addrs, hash: exact addresses; and with a zero address the wildcards that are bound
  * to a device. */
 struct listen_addr {
-	__u8 addr[16];
+	__u8 addr[ADDR_SIZE];
 	__u32 ifindex; /* 0: any device */
 	__u16 port;    /* 0: all ports */
 	__u8 proto;    /* enum proto */
@@ -218,7 +220,7 @@ struct listen_prefix {
 	__u16 port;
 	__u8 proto;
 	__u8 family;
-	__u8 addr[16];
+	__u8 addr[ADDR_SIZE];
 };
 XDEMUX_ASSERT_LAYOUT(struct listen_prefix, 28);
 
@@ -247,7 +249,7 @@ struct guard_source {
 	__u32 listener;
 	__u8 family;
 	__u8 zero[3];
-	__u8 addr[16];
+	__u8 addr[ADDR_SIZE];
 };
 XDEMUX_ASSERT_LAYOUT(struct guard_source, 28);
 
@@ -263,7 +265,7 @@ XDEMUX_ASSERT_LAYOUT(struct guard_admits, 4);
  */
 XDEMUX_CONSTANT(GUARD_VERDICTS, 1024);
 struct guard_verdict {
-	__u8 addr[16];
+	__u8 addr[ADDR_SIZE];
 	__u64 guard; /* its serial */
 	__u8 family;
 	__u8 admitted;
@@ -274,7 +276,7 @@ XDEMUX_ASSERT_LAYOUT(struct guard_verdict, 32);
 /* Map guard_rates, LRU hash: how far each source of a listener with a rate has used it up. The data
  * path writes. */
 struct guard_client {
-	__u8 addr[16];
+	__u8 addr[ADDR_SIZE];
 	__u32 listener;
 	__u8 family;
 	__u8 zero[3];
@@ -303,7 +305,7 @@ struct target {
 	__u8 rewrite; /* dev: 1: the MACs above */
 	__u8 sticky;  /* group: 1: a flow stays with its first member, in the flow table */
 	__u8 zero[2];
-	char name[16]; /* group, xsk, socket: the user's; dev: the device's, for people */
+	char name[NAME_SIZE]; /* group, xsk, socket: the user's; dev: the device's, for people */
 };
 XDEMUX_ASSERT_LAYOUT(struct target, 52);
 
@@ -332,7 +334,7 @@ XDEMUX_ASSERT_LAYOUT(struct target_count, 40);
  */
 XDEMUX_CONSTANT(GROUP_PLACES, 65537);
 struct group_table {
-	__u16 members[65537]; /* their targets' numbers; 0: the group is empty */
+	__u16 members[GROUP_PLACES]; /* their targets' numbers; 0: the group is empty */
 };
 XDEMUX_ASSERT_LAYOUT(struct group_table, 131074);
 
@@ -369,7 +371,7 @@ XDEMUX_ASSERT_LAYOUT(struct xsk_place, 8);
 
 /* Key of blocks, hash: sources that are blocked for a time. User space writes. */
 struct block_source {
-	__u8 addr[16];
+	__u8 addr[ADDR_SIZE];
 	__u8 family;
 	__u8 zero[3];
 };
@@ -394,9 +396,9 @@ XDEMUX_ASSERT_LAYOUT(struct blocking, 8);
  * persistent sources stay. The data path writes, user space merges the CPUs.
  */
 struct scanner {
-	__u8 addr[16];	  /* the source */
-	__u32 first_seen; /* CLOCK_MONOTONIC_COARSE in units of 2^30 ns */
-	__u32 last_seen;  /* 0: the slot is free */
+	__u8 addr[ADDR_SIZE]; /* the source */
+	__u32 first_seen;     /* CLOCK_MONOTONIC_COARSE in units of 2^30 ns */
+	__u32 last_seen;      /* 0: the slot is free */
 	__u32 packets;
 	__u8 family;
 	__u8 credit;
@@ -448,8 +450,8 @@ struct event {
 	__u32 captured_len; /* bytes of `frame` that are set */
 	__u32 ifindex;
 	__u32 listener; /* id, 0: none */
-	__u8 local_addr[16];
-	__u8 remote_addr[16];
+	__u8 local_addr[ADDR_SIZE];
+	__u8 remote_addr[ADDR_SIZE];
 	__u16 local_port; /* as in struct trace */
 	__u16 remote_port;
 	__u8 proto;
@@ -458,14 +460,14 @@ struct event {
 	__u8 verdict;
 	__u8 action;
 	__u8 zero[7];
-	__u8 frame[184];
+	__u8 frame[EVENT_FRAME_SIZE];
 };
 XDEMUX_ASSERT_LAYOUT(struct event, 256);
 
 /* An exact 4-tuple of one protocol. Local is the packet's destination. */
 struct flow_key {
-	__u8 local_addr[16];
-	__u8 remote_addr[16];
+	__u8 local_addr[ADDR_SIZE];
+	__u8 remote_addr[ADDR_SIZE];
 	__u16 local_port;
 	__u16 remote_port;
 	__u8 proto;  /* enum proto */
@@ -495,9 +497,10 @@ enum flow_state {
  */
 XDEMUX_CONSTANT(FLOW_WORDS, 7);
 XDEMUX_CONSTANT(FLOW_SLOTS, 8);
-XDEMUX_CONSTANT(FLOW_LINE_PLACES, 7 * 8);
+XDEMUX_CONSTANT(FLOW_LINE_PLACES, 7 * 8); /* words by slots */
 struct flow_line {
-	__u8 tags[7][8]; /* a byte of the flow's hash, never 0; 0: the place is free */
+	/* A byte of the flow's hash, never 0; 0: the place is free. */
+	__u8 tags[FLOW_WORDS][FLOW_SLOTS];
 	__u32 writer;	 /* who may write the line, 0: nobody does */
 	__u32 elsewhere; /* what lives in another word than its own: see flow_layout.h */
 };
@@ -531,8 +534,8 @@ struct flow_ipv4 {
 XDEMUX_ASSERT_LAYOUT(struct flow_ipv4, 32);
 
 struct flow_ipv6 {
-	__u8 local_addr[16];
-	__u8 remote_addr[16];
+	__u8 local_addr[ADDR_SIZE];
+	__u8 remote_addr[ADDR_SIZE];
 	__u16 local_port;
 	__u16 remote_port;
 	__u16 use;
@@ -581,27 +584,38 @@ XDEMUX_ASSERT_LAYOUT(struct flow_writer, 8);
 XDEMUX_CONSTANT(LOCAL_HOT_IPV4, 4);
 XDEMUX_CONSTANT(LOCAL_HOT_IPV6, 3);
 struct local_hot {
-	__u8 ipv4[4][4];
-	__u8 ipv6[3][16];
+	__u8 ipv4[LOCAL_HOT_IPV4][4];
+	__u8 ipv6[LOCAL_HOT_IPV6][ADDR_SIZE];
 	__u8 more[2]; /* by enum family */
 	__u8 zero[62];
 };
 XDEMUX_ASSERT_LAYOUT(struct local_hot, 128);
 
 /* Key of local_routes, longest-prefix trie: what is local by route (AnyIP too), or named by a
- * listener. */
+ * listener; and the Ethernet addresses that frames for this host have, by the device on which they
+ * arrive: `addr` is struct local_link then, and nothing is shorter than it. */
 XDEMUX_CONSTANT(LOCAL_ROUTE_FIXED_BITS, 32);
+XDEMUX_CONSTANT(LOCAL_LINK_BITS, 96);
 struct local_route {
 	__u32 prefixlen; /* LOCAL_ROUTE_FIXED_BITS + bits of the address */
 	__u8 family;
 	__u8 zero[3];
-	__u8 addr[16];
+	__u8 addr[ADDR_SIZE];
 };
 XDEMUX_ASSERT_LAYOUT(struct local_route, 24);
+
+struct local_link {
+	__u32 ifindex;
+	__u8 mac[6];
+	__u16 zero;
+};
+XDEMUX_ASSERT_LAYOUT(struct local_link, 12);
 
 enum local_source {
 	LOCAL_BY_ROUTE = 0,
 	LOCAL_BY_LISTENER = 1,
+	LOCAL_BY_LINK = 2,	   /* FAMILY_LINK */
+	LOCAL_BY_STACKED_LINK = 3, /* ... where other devices of this host stand on that one */
 };
 
 struct local_entry {
@@ -612,8 +626,8 @@ XDEMUX_ASSERT_LAYOUT(struct local_entry, 4);
 /* Map fragments, LRU hash: what became of a datagram's first fragment, for the others (RFC 791, RFC
  * 8200). */
 struct fragment_key {
-	__u8 src[16];
-	__u8 dst[16];
+	__u8 src[ADDR_SIZE];
+	__u8 dst[ADDR_SIZE];
 	__u32 id;      /* network order, as on the wire */
 	__u8 protocol; /* IANA number */
 	__u8 family;
@@ -622,9 +636,10 @@ struct fragment_key {
 XDEMUX_ASSERT_LAYOUT(struct fragment_key, 40);
 
 struct fragment {
-	enum verdict verdict;
-	__u32 steer; /* VERDICT_STEER: the target's number, of a group its member's */
-	__u32 hash;  /* ... and what chose among its CPUs */
+	__u32 seen;  /* when, in CLOCK_MONOTONIC_COARSE >> FLOW_SEEN_SHIFT; for others it is over */
+	__u16 steer; /* VERDICT_STEER: the target's number, of a group its member's */
+	__u16 verdict; /* enum verdict */
+	__u32 hash;    /* of VERDICT_STEER: what chose among its CPUs */
 };
 XDEMUX_ASSERT_LAYOUT(struct fragment, 12);
 
@@ -654,13 +669,16 @@ XDEMUX_ASSERT_LAYOUT(struct reject_limit, 16);
 
 /*
  * Map forwarding, per CPU, by a hash of ifindex and family: whether packets arriving there are
- * forwarded, as the kernel said within this jiffy. Data path alone.
+ * forwarded, as the kernel said within this jiffy, and whether the last frame's destination was one
+ * of this host's, as local_routes had it then. Data path alone.
  */
 XDEMUX_CONSTANT(FORWARDING_SLOTS, 64);
 struct forwarding {
-	__u64 jiffies;
 	__u32 ifindex;
-	__u32 enabled;
+	__u32 jiffies; /* the lower half */
+	__u8 mac[6];
+	__u8 link; /* enum local_source of that address; 0: not of this host */
+	__u8 enabled;
 };
 XDEMUX_ASSERT_LAYOUT(struct forwarding, 16);
 
@@ -704,7 +722,7 @@ XDEMUX_ASSERT_LAYOUT(struct settings, 136);
 /*
  * What explain reads: metadata in front of the frame under BPF_PROG_TEST_RUN. Frames from a driver
  * have none. The tool sets `key`; the program then writes the rest and leaves every counter,
- * limiter and table alone.
+ * limiter and flow alone.
  */
 enum stage {
 	STAGE_SLOT = 1,

@@ -16,6 +16,12 @@ constexpr std::uint8_t ext_hop_by_hop = 0, ext_routing = 43, ext_fragment = 44, 
                        ext_destination = 60;
 constexpr std::uint8_t option_nop = 1;
 
+void append(Bytes& to, const IpAddress& address) {
+    to.insert(to.end(), address.bytes.begin(), address.bytes.begin() + static_cast<std::ptrdiff_t>(address.size()));
+}
+
+}  // namespace
+
 Bytes mac_bytes(std::string_view text) {
     Bytes bytes;
     for (std::size_t at = 0; at + 2 <= text.size(); at += 3)
@@ -23,12 +29,6 @@ Bytes mac_bytes(std::string_view text) {
     if (bytes.size() != 6) throw std::invalid_argument("not a MAC address: " + std::string(text));
     return bytes;
 }
-
-void append(Bytes& to, const IpAddress& address) {
-    to.insert(to.end(), address.bytes.begin(), address.bytes.begin() + static_cast<std::ptrdiff_t>(address.size()));
-}
-
-}  // namespace
 
 IpAddress ip_address(std::string_view text) {
     IpAddress address;

@@ -26,6 +26,9 @@ struct IpAddress {
 /// Throws std::invalid_argument unless `text` is an IPv4 or IPv6 address.
 IpAddress ip_address(std::string_view text);
 
+/// "02:00:00:00:00:01", six bytes. Throws std::invalid_argument.
+Bytes mac_bytes(std::string_view text);
+
 inline constexpr std::string_view host_mac = "02:00:00:00:00:01";
 inline constexpr std::string_view peer_mac = "02:00:00:00:00:02";
 inline constexpr std::string_view broadcast_mac = "ff:ff:ff:ff:ff:ff";

@@ -13,6 +13,7 @@
 
 #include "support/big_tables.h"
 #include "support/bpf_maps.h"
+#include "support/local_tables.h"
 #include "support/skeleton.h"
 #include "support/testbed.h"
 
@@ -102,6 +103,7 @@ void Program::clear() {
     flows_->clear();
     erase_all<flow_carry_key>(skeleton_->maps.flow_carries);
     erase_all<local_route>(skeleton_->maps.local_routes);
+    add_links(skeleton_->maps.local_routes);
     erase_all<fragment_key>(skeleton_->maps.fragments);
     clear_guards();
     clear_counters();
@@ -165,15 +167,24 @@ void Program::add_local(std::string_view address) {
     else
         std::memcpy(local_.ipv4[count++], ip.bytes.data(), sizeof(local_.ipv4[0]));
     put(local_hot_of(skeleton_), 0U, local_);
+    put_local(ip, 8 * ip.size(), LOCAL_BY_ROUTE);
 }
 
-void Program::add_local_route(std::string_view prefix, std::uint32_t bits) {
-    const IpAddress ip = ip_address(prefix);
+void Program::add_link(std::string_view mac, local_source source) {
+    test::add_link(skeleton_->maps.local_routes, Testbed::get().ifindex(), mac, source);
+}
+
+void Program::put_local(const IpAddress& ip, std::size_t bits, local_source source) {
     local_route key{};
-    key.prefixlen = LOCAL_ROUTE_FIXED_BITS + bits;
+    key.prefixlen = LOCAL_ROUTE_FIXED_BITS + static_cast<__u32>(bits);
     key.family = static_cast<__u8>(family_of(ip));
     std::memcpy(key.addr, ip.bytes.data(), sizeof(key.addr));
-    put(skeleton_->maps.local_routes, key, local_entry{LOCAL_BY_ROUTE});
+    put(skeleton_->maps.local_routes, key, local_entry{source});
+}
+
+void Program::add_local_route(std::string_view prefix, std::uint32_t bits, local_source source) {
+    const IpAddress ip = ip_address(prefix);
+    put_local(ip, bits, source);
     local_.more[family_of(ip)] = 1;
     put(local_hot_of(skeleton_), 0U, local_);
 }
@@ -264,6 +275,16 @@ std::size_t Program::remembered_fragments() const {
     for (int found = bpf_map_get_next_key(fd_of(skeleton_->maps.fragments), nullptr, &key); found == 0; count++)
         found = bpf_map_get_next_key(fd_of(skeleton_->maps.fragments), &key, &key);
     return count;
+}
+
+void Program::age_fragments(std::uint64_t ns) {
+    const bpf_map* map = skeleton_->maps.fragments;
+    for_each_key<fragment_key>(map, [&](const fragment_key& key) {
+        fragment kept{};
+        if (bpf_map_lookup_elem(fd_of(map), &key, &kept) != 0) give_up("cannot read a fragment");
+        kept.seen -= static_cast<__u32>(ns >> FLOW_SEEN_SHIFT);
+        put(map, key, kept);
+    });
 }
 
 std::vector<std::pair<std::string, bpf_map_info>> Program::maps() const {

@@ -104,7 +104,10 @@ class Program {
 
     void add_local(std::string_view address);
     /// Into the trie behind the first few addresses.
-    void add_local_route(std::string_view prefix, std::uint32_t bits);
+    void add_local_route(std::string_view prefix, std::uint32_t bits,
+                         contract::local_source source = contract::LOCAL_BY_ROUTE);
+    /// A frame's destination on the test bed's device.
+    void add_link(std::string_view mac, contract::local_source source = contract::LOCAL_BY_LINK);
     void add_wildcard(const Entry& entry, contract::family family);
     void add_exact(const Entry& entry, std::string_view address);
     void add_prefix(const Entry& entry, std::string_view prefix, std::uint32_t bits);
@@ -126,6 +129,8 @@ class Program {
     FlowFacts flow(contract::proto proto, std::string_view local, std::uint16_t local_port, std::string_view remote,
                    std::uint16_t remote_port) const;
     std::size_t remembered_fragments() const;
+    /// As if what is remembered of first fragments had been seen so much earlier.
+    void age_fragments(std::uint64_t ns);
     /// How many sources have used up some of a rate.
     std::size_t rated_sources() const;
     /// The credit for replies of the CPU that the test is pinned to.
@@ -180,6 +185,7 @@ class Program {
     RunResult test_run(Bytes in, std::size_t metadata, std::uint32_t ifindex);
     void clear();
     void clear_guards();
+    void put_local(const IpAddress& ip, std::size_t bits, contract::local_source source);
     void clear_counters();
     void clear_evidence();
     void clear_targets();

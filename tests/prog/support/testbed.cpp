@@ -62,6 +62,9 @@ void Testbed::set_up() {
     bed->cpu_ = pin_to_one_cpu();
     run_command("ip link set lo up");
     run_command("ip link add xd0 type veth peer name xd1");
+    // Frames to either are for this host, as the test programs' tables have it (local_tables.h).
+    run_command("ip link set xd0 address " + std::string(host_mac) + " && ip link set xd1 address " +
+                std::string(peer_mac));
     run_command("ip link set xd0 up && ip link set xd1 up");
     run_command("ip addr add 192.0.2.1/24 dev xd0 && ip addr add 2001:db8::1/64 dev xd0 nodad");
     run_command("ip route add 203.0.113.0/24 via 192.0.2.2 && ip -6 route add 2001:db8:bb::/48 via 2001:db8::2");

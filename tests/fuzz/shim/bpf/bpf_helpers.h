@@ -53,6 +53,9 @@ __u64 bpf_ktime_get_coarse_ns(void);
 __u64 bpf_jiffies64(void);
 __u32 bpf_get_prandom_u32(void);
 
+long world_loop(__u32 times, long (*each)(__u32 index, void* with), void* with);
+#define bpf_loop(times, each, with, flags) world_loop((times), (long (*)(__u32, void*))(each), (with))
+
 __u64 bpf_xdp_get_buff_len(struct xdp_md* ctx);
 long bpf_xdp_load_bytes(struct xdp_md* ctx, __u32 offset, void* to, __u32 len);
 long bpf_xdp_adjust_head(struct xdp_md* ctx, int delta);

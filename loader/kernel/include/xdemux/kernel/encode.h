@@ -8,6 +8,7 @@
 #include <xdemux/base/error.h>
 #include <xdemux/contract.h>
 #include <xdemux/kernel/flow_store.h>
+#include <xdemux/kernel/netlink.h>
 #include <xdemux/policy/flow.h>
 #include <xdemux/policy/guard.h>
 #include <xdemux/policy/listener.h>
@@ -65,6 +66,6 @@ FlowKey decode(const contract::flow_key& key);
 Result<Flow> decode(const contract::flow_key& key, const FlowFacts& facts, const TargetTable& targets);
 
 contract::local_route encode_local(const Prefix& prefix);
-Prefix decode(const contract::local_route& route);
+contract::local_route encode_local(const LocalLink& link);
 
 }  // namespace xdemux

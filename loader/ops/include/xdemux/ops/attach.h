@@ -59,7 +59,8 @@ struct AttachReport {
 
 /// Attaches all devices or none; makes the instance where there is none. A device that is attached already in the same
 /// mode is no error. Errors: `not_found` (unknown device), `in_use` (another XDP program, settings that differ, another
-/// mode), `unsupported` (driver, VLAN offload with reject), `usage` (no device), `refused` (the safeguard).
+/// mode), `unsupported` (driver, no Ethernet header, VLAN offload with reject), `usage` (no device), `refused` (the
+/// safeguard).
 Result<AttachReport> attach(std::string_view instance, const AttachRequest& request);
 
 /// Takes the devices off; all are checked first. ErrorKind::not_loaded for one that is not attached.

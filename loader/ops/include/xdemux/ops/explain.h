@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Asks the attached program itself what it would do with a packet, and why, and the kernel which socket it would reach.
-// Counters, limiters and tables stay as they are, and no packet is sent.
+// The XDP program's counters, limiters and flows stay as they are, and no packet is sent.
 #pragma once
 
 #include <cstdint>
@@ -103,6 +103,8 @@ class Tracer {
     [[nodiscard]] Result<Explanation> explain_captured(std::span<const std::uint8_t> frame) const;
 
     [[nodiscard]] std::uint32_t ifindex() const { return device_ ? device_->ifindex : 0; }
+    /// To which frames are sent that are for this host. Without a device they come in by loopback, which has zeros.
+    [[nodiscard]] Mac mac() const { return device_ ? device_->mac : Mac{}; }
 
   private:
     Tracer(const Instance& instance, Fd program, std::optional<Interface> device, std::uint32_t queue)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Brings the tables of local destinations up to date with the kernel's routes and with what listeners name. It reads
-// the namespace and writes local_hot and local_routes alone.
+// Brings the tables of local destinations up to date with the kernel's routes, with what listeners name and with the
+// devices' Ethernet addresses. It reads the namespace and writes local_hot and local_routes alone.
 #pragma once
 
 #include <cstdint>
@@ -21,14 +21,17 @@ namespace xdemux {
 struct LocalTables {
     contract::local_hot hot{};
     std::map<Prefix, contract::local_source> routes;
+    std::map<LocalLink, contract::local_source> links;  ///< to whom frames are sent that are for this host
 };
 
-/// Which devices are attached decides what stands first in local_hot, and whether the loopback addresses count.
+/// Which devices are attached decides what stands first in local_hot, whether the loopback addresses count, and where
+/// Ethernet addresses are asked for.
 struct LocalFacts {
     std::span<const LocalRoute> routes;
     std::set<std::uint32_t> attached;  ///< ifindexes
     bool loopback_attached = false;
-    std::set<Prefix> named;  ///< addresses and prefixes of listeners
+    std::set<Prefix> named;                   ///< addresses and prefixes of listeners
+    std::span<const Interface> interfaces{};  ///< of the namespace
 };
 
 /// Pure.
@@ -41,6 +44,9 @@ std::set<Prefix> named_prefixes(const ListenerSet& listeners);
 Status refresh_locals(Instance& instance);
 /// As above, for the listeners that name `named`: before a change of listeners is seen, and after.
 Status refresh_locals(Instance& instance, const std::set<Prefix>& named);
+
+/// Takes the Ethernet addresses out, of which tools of contract version 5 and before do not know.
+Status forget_links(const Tables& tables);
 
 /// For commands that only read: refreshes where the instance is not being changed by another and the caller may;
 /// otherwise does nothing.

@@ -45,8 +45,9 @@ struct PacketSpec {
     Proto proto = Proto::tcp;
     SocketAddress source;
     SocketAddress destination;
-    std::uint8_t tcp_flags = tcp_syn;                                     ///< TcpFlag bits; of UDP of no meaning
-    std::array<std::uint8_t, 6> destination_mac{0x02, 0, 0, 0, 0, 0x01};  ///< of a multicast address: by RFC 1112, 2464
+    std::uint8_t tcp_flags = tcp_syn;  ///< TcpFlag bits; of UDP of no meaning
+    /// The device's where it comes in; of a multicast address: by RFC 1112, 2464.
+    std::array<std::uint8_t, 6> destination_mac{0x02, 0, 0, 0, 0, 0x01};
     PacketPart part = PacketPart::whole;
 };
 
