@@ -219,7 +219,7 @@ Status run_release(const ReleaseArguments& arguments, Session& session) {
     if (!arguments.all) return release_one(arguments, *books);
     const auto released = release_owner(*books->ledger, *books->host, arguments.owner);
     if (!released) return fail(released.error());
-    tell(fmt::format("leases given back: {}", *released));
+    tell(fmt::format("leases given back: {}, ports of blocks: {}", released->leases, released->block_ports));
     return {};
 }
 

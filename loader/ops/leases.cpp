@@ -201,17 +201,15 @@ Result<Released> release_owners(LeaseLedger& ledger, LeaseHost& host, const std:
     }
     for (const Lease& lease : returned.free())
         if (freed) freed(lease);
-    return Released{returned.count(), returned.held() + *block_ports};
+    return Released{returned.count(), *block_ports, returned.held() + *block_ports};
 }
 
-Result<std::size_t> release_owner(LeaseLedger& ledger, LeaseHost& host, std::string_view owner) {
+Result<Released> release_owner(LeaseLedger& ledger, LeaseHost& host, std::string_view owner) {
     const auto owners = host.read();
     if (!owners) return fail(owners.error());
     const auto ids = ids_of(*owners, owner);
     if (ids.empty()) return fail(ErrorKind::not_found, fmt::format("no leases of an owner \"{}\"", owner));
-    const auto released = release_owners(ledger, host, ids);
-    if (!released) return fail(released.error());
-    return released->leases;
+    return release_owners(ledger, host, ids);
 }
 
 }  // namespace xdemux

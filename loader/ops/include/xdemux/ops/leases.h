@@ -41,13 +41,14 @@ Result<std::vector<LeaseRow>> read_leases(LeaseLedger& ledger, LeaseHost& host);
 Status release_lease(LeaseLedger& ledger, LeaseHost& host, const FlowKey& key, std::string_view owner);
 Status release_block(LeaseHost& host, const PortBlock& block, std::string_view owner);
 
-/// All that the owners of that name have, blocks too; how many leases. ErrorKind::not_found where there is none.
-Result<std::size_t> release_owner(LeaseLedger& ledger, LeaseHost& host, std::string_view owner);
-
 struct Released {
     std::size_t leases = 0;
+    std::uint64_t block_ports = 0;
     std::uint64_t ports = 0;  ///< that a quota counted: of leases that were not closed before, and of blocks
 };
+
+/// All that the owners of that name have, blocks too. ErrorKind::not_found where there is none.
+Result<Released> release_owner(LeaseLedger& ledger, LeaseHost& host, std::string_view owner);
 /// The same of owners by number. `freed` is told each lease that is free now.
 Result<Released> release_owners(LeaseLedger& ledger, LeaseHost& host, const std::set<std::uint32_t>& owners,
                                 const std::function<void(const Lease&)>& freed = {});
