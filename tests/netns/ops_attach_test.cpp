@@ -2,6 +2,7 @@
 // Interfaces on and off an instance, whatever becomes of the device meanwhile.
 #include <vector>
 
+#include <xdemux/kernel/link.h>
 #include <xdemux/kernel/netns.h>
 
 #include "support/instance_fixture.h"
@@ -69,6 +70,30 @@ TEST_F(OpsAttach, leaves_another_program_alone_and_names_it) {
     EXPECT_THAT(failure(attach(other, dry), ErrorKind::in_use), HasSubstr("another XDP program"));
     EXPECT_FALSE(PinDirectory(other).exists());
     EXPECT_EQ(interface_by_name(near_device)->xdp_prog_id, program);
+}
+
+TEST_F(OpsAttach, names_no_link_of_a_device_of_the_same_index_elsewhere) {
+    // Links of all namespaces are listed, and an ifindex counts in one.
+    const std::string elsewhere = name_ + "-elsewhere";
+    const NamedNetns other;
+    const auto in_other = [&](const auto& act) {
+        const auto scope = NetnsScope::enter(other.name());
+        ASSERT_TRUE(scope);
+        act();
+    };
+    const auto index = interface_by_name(near_device)->ifindex;
+    in_other([&] {
+        run(fmt::format("ip link add xdsame index {} type veth peer name xdsame1", index));
+        ASSERT_TRUE(attach(elsewhere, on("xdsame")));
+    });
+    make();
+    const auto program = program_id(pins_.open("prog")->get());
+    ASSERT_TRUE(program);
+    run(fmt::format("bpftool net attach xdpgeneric id {} dev {}", *program, near_device));
+    EXPECT_THAT(failure(attach(name_ + "-third", on(near_device)), ErrorKind::in_use),
+                HasSubstr(fmt::format("detach it first: ip link set dev {} xdp off", near_device)));
+    run(fmt::format("bpftool net detach xdpgeneric dev {}", near_device));
+    in_other([&] { EXPECT_TRUE(unload_instance(elsewhere)); });
 }
 
 TEST_F(OpsAttach, takes_all_devices_or_none) {
