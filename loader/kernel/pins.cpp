@@ -122,7 +122,11 @@ Result<Fd> PinDirectory::open_link(std::uint32_t ifindex) const {
 }
 
 Result<Fd> PinDirectory::open_settings() const {
-    return open(has("settings_new") && !has("prog_new") ? "settings_new" : "settings");
+    if (has("settings_new") && !has("prog_new")) {
+        // Where it is gone by now, it has just been given the other name.
+        if (auto pinned = open("settings_new"); pinned) return pinned;
+    }
+    return open("settings");
 }
 
 Result<std::vector<LinkPin>> PinDirectory::links() const {
