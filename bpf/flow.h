@@ -55,7 +55,7 @@ static __always_inline __u32 flow_state_after(__u32 state, __u32 tcp_flags)
 	return tcp_flags & TCP_FIN ? FLOW_TIME_WAIT : FLOW_IN_USE;
 }
 
-/* More often than other CPUs' packets can move it: a state moves twice at most. */
+/* A lease moves twice at most; of a sticky flow that is moved to and fro, the last one counts. */
 #define FLOW_MOVES_MAX 4
 
 /* A packet moves its flow's state on. Only this very flow's: `life`, which is that of the look-up,
