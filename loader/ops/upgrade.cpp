@@ -97,8 +97,7 @@ Result<UpgradeReport> upgrade(std::string_view name, const UpgradeRequest& reque
     }
     if (done) {
         // The upgrade is made. Devices and routes may have changed while no tool took the tables for its own.
-        if (!request.dry_run) [[maybe_unused]]
-            const Status best_effort = refresh_locals(*instance);
+        if (!request.dry_run) (void)refresh_locals(*instance);
         return report;
     }
     return fail(done.error().in(fmt::format("cannot upgrade instance \"{}\"", instance->name())));
