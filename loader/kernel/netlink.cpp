@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -58,8 +59,9 @@ void read_kind(nlattr* nested, Interface& interface) {
 }
 
 /// Tunnels have addresses of four and sixteen bytes, InfiniBand of twenty.
-Mac read_mac(const nlattr* address) {
-    return address != nullptr && nla_len(address) == sizeof(Mac) ? attribute_or_zero<Mac>(address) : Mac{};
+MacAddress read_mac(const nlattr* address) {
+    return address != nullptr && nla_len(address) == sizeof(MacAddress) ? attribute_or_zero<MacAddress>(address)
+                                                                        : MacAddress{};
 }
 
 std::vector<std::string> read_alternative_names(nlattr* nested) {

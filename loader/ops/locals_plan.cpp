@@ -85,7 +85,7 @@ void fill_routes(const LocalFacts& facts, LocalTables& tables) {
 
 /// Loopback frames are sent to the address of all zeros; another device's zeros say that it has none.
 bool has_address(const Interface& interface) {
-    return interface.loopback || interface.mac != Mac{};
+    return interface.loopback || interface.mac != MacAddress{};
 }
 
 /// Where packets that a program sees come in: at the device to which it is attached, and at the ports of that one,

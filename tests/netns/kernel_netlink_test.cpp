@@ -205,7 +205,7 @@ TEST_F(KernelNetlink, a_device_says_what_its_frames_begin_with) {
     const Interface loopback = interface_by_name("lo").value();
     EXPECT_EQ(loopback.link_type, ARPHRD_LOOPBACK);
     EXPECT_TRUE(has_ethernet_header(loopback));
-    EXPECT_EQ(loopback.mac, Mac{});
+    EXPECT_EQ(loopback.mac, MacAddress{});
     for (const auto& [mode, type] : {std::pair("tun", ARPHRD_NONE), std::pair("tap", ARPHRD_ETHER)}) {
         run(fmt::format("ip tuntap add mode {} name xdt0", mode));
         const auto tunnel = interface_by_name("xdt0");

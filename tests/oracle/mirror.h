@@ -26,13 +26,13 @@ Listener listener_of(const SocketSpec& socket, std::size_t number);
 struct Devices {
     std::uint32_t near = 0;
     std::uint32_t loopback = 0;
-    Mac near_mac{};  ///< loopback has zeros
+    MacAddress near_mac{};  ///< loopback has zeros
 
     static Devices find();
     [[nodiscard]] std::uint32_t index(Port device) const;
     [[nodiscard]] Port at(std::uint32_t ifindex) const;
     /// To which frames for this host are sent there.
-    [[nodiscard]] Mac mac(Port device) const { return device == Port::near ? near_mac : Mac{}; }
+    [[nodiscard]] MacAddress mac(Port device) const { return device == Port::near ? near_mac : MacAddress{}; }
 };
 
 class Mirror {

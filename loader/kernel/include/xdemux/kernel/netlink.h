@@ -2,7 +2,6 @@
 // Reads interfaces and local routes of the calling thread's network namespace by rtnetlink. It changes nothing.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -13,14 +12,12 @@
 
 #include <xdemux/base/error.h>
 #include <xdemux/policy/address.h>
+#include <xdemux/policy/target.h>
 
 namespace xdemux {
 
 /// Where an XDP program sits; `multiple` is one in hardware beside one in software.
 enum class XdpAttachment { none, generic, native, offload, multiple };
-
-/// An Ethernet address, as it is in a frame.
-using Mac = std::array<std::uint8_t, 6>;
 
 struct Interface {
     std::uint32_t ifindex = 0;
@@ -28,7 +25,7 @@ struct Interface {
     std::vector<std::string> alternative_names;
     std::uint32_t mtu = 0;                   ///< bytes above layer 2
     std::uint16_t link_type = ARPHRD_ETHER;  ///< what its frames begin with: ARPHRD_ETHER, ARPHRD_NONE, ...
-    Mac mac{};                               ///< zero where the interface has no 6-byte address, and of loopback
+    MacAddress mac{};                        ///< zero where the interface has no 6-byte address, and of loopback
     bool up = false;                         ///< administratively (IFF_UP)
     bool loopback = false;
     std::uint32_t master = 0;  ///< ifindex of the bridge, bond or VRF that it belongs to; 0 for none
@@ -77,7 +74,7 @@ struct LocalRoute {
 /// An Ethernet address that frames for this host have where they come in.
 struct LocalLink {
     std::uint32_t ifindex = 0;
-    Mac mac{};
+    MacAddress mac{};
 
     friend auto operator<=>(const LocalLink&, const LocalLink&) = default;
 };

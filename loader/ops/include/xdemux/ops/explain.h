@@ -104,7 +104,7 @@ class Tracer {
 
     [[nodiscard]] std::uint32_t ifindex() const { return device_ ? device_->ifindex : 0; }
     /// To which frames are sent that are for this host. Without a device they come in by loopback, which has zeros.
-    [[nodiscard]] Mac mac() const { return device_ ? device_->mac : Mac{}; }
+    [[nodiscard]] MacAddress mac() const { return device_ ? device_->mac : MacAddress{}; }
 
   private:
     Tracer(const Instance& instance, Fd program, std::optional<Interface> device, std::uint32_t queue)
