@@ -102,7 +102,7 @@ static __always_inline __u32 hand_over(struct xdp_md *ctx, const struct packet *
 {
 	if (settings.rules.mode != MODE_ENFORCE)
 		return 0;
-	return steer_near(ctx, listener, target, flow_hash_near(ctx, p));
+	return steer_near(ctx, listener, target, flow_hash_near(ctx, p), headers_of(p));
 }
 
 /* `rest` is the flow's, or NULL where flow_count() is to ask for it. Its atomic addition waits for

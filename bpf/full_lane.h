@@ -99,7 +99,7 @@ static __always_inline int is_steered(struct xdp_md *ctx, const struct packet *p
 				      struct outcome *o)
 {
 	o->asked |= STAGE_TARGET;
-	if (steer(ctx, o->steer, o->hash, !enforced || p->traced) != XDP_REDIRECT) {
+	if (steer(ctx, o->steer, o->hash, headers_of(p), !enforced || p->traced) != XDP_REDIRECT) {
 		fall_back(p, o);
 		return 0;
 	}

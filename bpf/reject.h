@@ -13,6 +13,7 @@
 #include <linux/ipv6.h>
 #include <bpf/bpf_endian.h>
 
+#include "checksum.h"
 #include "deadline.h"
 #include "frame.h"
 #include "maps.h"
@@ -112,58 +113,6 @@ static __always_inline int reject_allowed(void)
 		return 0;
 	limit->tokens_ns = credit - price;
 	return 1;
-}
-
-static __always_inline __u64 sum_words(const void *at, __u32 words)
-{
-	const __u32 *w = at;
-	__u64 sum = 0;
-	__u32 i;
-
-#pragma unroll
-	for (i = 0; i < words; i++)
-		sum += w[i];
-	return sum;
-}
-
-/* RFC 1071, over 32-bit words in either byte order. */
-static __always_inline __sum16 fold(__u64 sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
-}
-
-/*
- * Sum of the frame from `offset` to its end, QUOTE_MAX_IPV6 and a header at most. A global
- * function: the verifier walks its loop once.
- */
-__noinline __u64 sum_frame_from(struct xdp_md *ctx, __u32 offset)
-{
-	struct frame f = frame_of(ctx);
-	__u64 sum = 0;
-	__u32 i;
-
-	for (i = 0; i < (QUOTE_MAX_IPV6 + sizeof(struct icmp_unreachable)) / 4; i++) {
-		const __u32 *word = frame_at(&f, offset, sizeof(*word));
-
-		if (!word)
-			break;
-		sum += *word;
-		offset += sizeof(*word);
-	}
-	/* At most three bytes are left; as the first bytes of a word whose others are zero. */
-#pragma unroll
-	for (i = 0; i < 3; i++) {
-		const __u8 *byte = frame_at(&f, offset + i, 1);
-
-		if (!byte)
-			break;
-		sum += (__u64)bpf_htonl((__u32)*byte << (24 - 8 * i));
-	}
-	return sum;
 }
 
 static __always_inline void swap_macs(struct ethhdr *eth)
@@ -338,7 +287,7 @@ static __always_inline int send_unreachable(struct xdp_md *ctx, const struct pac
 	__builtin_memset(icmp, 0, sizeof(*icmp));
 	icmp->type = ipv6 ? ICMPV6_DEST_UNREACH : ICMP_DEST_UNREACH;
 	icmp->code = ipv6 ? ICMPV6_PORT_UNREACH : ICMP_PORT_UNREACH;
-	sum = sum_frame_from(ctx, icmp_offset);
+	sum = sum_frame(ctx, icmp_offset, icmp_offset + icmp_len);
 	if (ipv6)
 		sum += sum_pseudo(p, protocol, icmp_len);
 	f = frame_of(ctx);

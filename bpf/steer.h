@@ -9,6 +9,7 @@
 #ifndef XDEMUX_STEER_H
 #define XDEMUX_STEER_H
 
+#include "checksum.h"
 #include "flow_table.h"
 #include "frame.h"
 #include "group_table.h"
@@ -111,17 +112,10 @@ static __always_inline int steer_to_xsk(struct xdp_md *ctx, __u32 number)
 	return place ? bpf_redirect_map(&xsks, place->index, 0) : 0;
 }
 
-/*
- * XDP_REDIRECT: handed over, if the program returns it; where `dry`, the frame is left as it is
- * for one that does not. 0: the target cannot act, and nothing has changed. Only the CPUs' map
- * takes frames of several buffers (xdp_do_redirect of Linux 6.1).
- */
-__noinline int steer(struct xdp_md *ctx, __u32 number, __u32 hash, __u32 dry)
+/* Only the CPUs' map takes frames of several buffers (xdp_do_redirect of Linux 6.1). */
+static __always_inline int steer_to(struct xdp_md *ctx, const struct target *t, __u32 number,
+				    __u32 hash, __u32 dry)
 {
-	const struct target *t = bpf_map_lookup_elem(&targets, &number);
-
-	if (!t)
-		return 0;
 	if (t->kind == TARGET_CPU)
 		return steer_to_cpu(t, hash);
 	if (has_fragments(ctx))
@@ -132,12 +126,28 @@ __noinline int steer(struct xdp_md *ctx, __u32 number, __u32 hash, __u32 dry)
 }
 
 /*
+ * Of a packet with these headers_of(). XDP_REDIRECT: handed over, if the program returns it; where
+ * `dry`, the frame is left as it is for one that does not. 0: the target cannot act, and nothing
+ * has changed.
+ */
+__noinline int steer(struct xdp_md *ctx, __u32 number, __u32 hash, __u32 headers, __u32 dry)
+{
+	const struct target *t = bpf_map_lookup_elem(&targets, &number);
+
+	if (!t || steer_to(ctx, t, number, hash, dry) != XDP_REDIRECT ||
+	    !finish_checksum(ctx, headers, dry))
+		return 0;
+	return XDP_REDIRECT;
+}
+
+/*
  * For the fast lane, which has no struct packet to hand round: hands the packet to the target with
  * the number, or, where that is 0, to the listener's. The number of who took it, of a group its
  * member's. 0: nobody did, or it is not as simple as that; then the frame is as it was, and the
  * full lane decides.
  */
-__noinline int steer_near(struct xdp_md *ctx, __u32 listener, __u32 target, __u32 hash)
+__noinline int steer_near(struct xdp_md *ctx, __u32 listener, __u32 target, __u32 hash,
+			  __u32 headers)
 {
 	__u32 number = target ? target : listener_number(listener);
 	const struct target *t = bpf_map_lookup_elem(&targets, &number);
@@ -149,7 +159,7 @@ __noinline int steer_near(struct xdp_md *ctx, __u32 listener, __u32 target, __u3
 	}
 	if (number < TARGET_FIRST)
 		return 0;
-	return steer(ctx, number, hash, 0) == XDP_REDIRECT ? number : 0;
+	return steer(ctx, number, hash, headers, 0) == XDP_REDIRECT ? number : 0;
 }
 
 /* What has no ports of its own has no answer either. */

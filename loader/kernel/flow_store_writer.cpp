@@ -27,6 +27,11 @@ std::uint32_t far_code(std::uint32_t far) {
     return far == 0 ? 0 : static_cast<std::uint32_t>(std::bit_width(far - 1)) + 1;
 }
 
+/// Of leases: flow_move_on() of the data path. Once they are over, a packet changes their state no more.
+bool packets_move(flow_state state) {
+    return state == FLOW_LEASED || state == FLOW_IN_USE;
+}
+
 std::uint32_t with_far(std::uint32_t elsewhere, std::uint32_t far) {
     const std::uint32_t code = std::max(elsewhere >> FLOW_FAR_SHIFT, far_code(far));
     return (elsewhere & ((1U << FLOW_FAR_SHIFT) - 1)) | code << FLOW_FAR_SHIFT;
@@ -123,7 +128,8 @@ FlowStore::Inserted FlowStore::Writer::insert(const Name& name, const FlowFacts&
     }
 }
 
-// Of a far line the flow's place alone is touched, which nobody else may take before its tag is gone.
+// Of a far line the flow's place alone is touched, which nobody else may take before its tag is gone. A lease that was
+// judged is over before it goes, so that no packet makes another of it meanwhile.
 FlowStore::Erased FlowStore::Writer::erase(const flow_key& key, const Condition& condition, Found* erased,
                                            std::chrono::milliseconds wait) const {
     const Name name = store_->name_of(key);
@@ -134,11 +140,17 @@ FlowStore::Erased FlowStore::Writer::erase(const flow_key& key, const Condition&
     if (!sight) return Erased::absent;
     const Spot& spot = sight->spot;
     Found found = store_->found_in(place_of(spot), sight->entry);
-    if (condition && !condition(found.facts)) return Erased::kept;
+    while (condition) {
+        if (!condition(found.facts)) return Erased::kept;
+        if (!packets_move(found.facts.state) || store_->change(found, found.facts.target, FLOW_QUARANTINE)) break;
+        found = store_->at(place_of(spot)).value_or(found);
+    }
+    const flow_state state = found.facts.state;
     store_->set_tag(spot, 0);
     // What came until now; of the same flow, unless another has the place already.
     const auto last = store_->read_entry(place_of(spot));
     if (last && last->is(name)) found = store_->found_in(place_of(spot), *last);
+    found.facts.state = state;
     if (spot.far != 0 || spot.word != name.word) store_->recount(name.line);
     if (erased != nullptr) *erased = found;
     return Erased::done;

@@ -14,6 +14,7 @@
 #include <xdemux/ops/listeners.h>
 #include <xdemux/ops/locals.h>
 #include <xdemux/ops/memory.h>
+#include <xdemux/ops/targets.h>
 
 namespace xdemux {
 namespace {
@@ -125,9 +126,25 @@ Result<bool> any_reject(const Instance& instance) {
     return found;
 }
 
+/// Whether what is steered to CPUs gets there from an interface in this mode.
+Status check_steering(const Instance& instance, const Interface& device, XdpAttachment mode) {
+    if (hands_to_cpus(mode)) return {};
+    const auto targets = read_targets(instance.tables());
+    if (!targets) return fail(targets.error());
+    for (const auto& [number, target] : targets->targets()) {
+        if (target.kind != TargetKind::cpu) continue;
+        return fail(ErrorKind::unsupported,
+                    fmt::format("cannot attach to {} in generic mode: packets are steered to {}, and there the kernel "
+                                "loses what is handed to another CPU",
+                                device.name, target.to_string()));
+    }
+    return {};
+}
+
 /// Asks for what could go wrong with reject only where the interface gives reason to.
 Status check_new_link(const Instance& instance, const Interface& device, AttachMode mode) {
     const XdpAttachment at_best = mode == AttachMode::generic ? XdpAttachment::generic : XdpAttachment::native;
+    if (auto steered = check_steering(instance, device, at_best); !steered) return steered;
     auto possible = check_reject(device, at_best);
     if (possible) return {};
     const auto rejects = any_reject(instance);
@@ -190,6 +207,18 @@ Result<AttachReport> report_on(const Instance& instance, const std::vector<Inter
     return report;
 }
 
+/// In the mode that each driver took the program in.
+Status check_steering(const Instance& instance, const std::vector<Interface>& devices) {
+    const auto attached = attached_interfaces(instance);
+    if (!attached) return fail(attached.error());
+    for (const auto& device : devices) {
+        const auto found = std::ranges::find(*attached, device.ifindex, &AttachedInterface::ifindex);
+        if (found == attached->end()) continue;
+        if (auto steered = check_steering(instance, device, found->xdp_mode); !steered) return steered;
+    }
+    return {};
+}
+
 /// All of them, or none. `wanted`: what is reported on, those that were attached before too; whatever may fail is done
 /// while the links can still be taken back.
 Result<AttachReport> link_all(Instance& instance, const std::vector<Interface>& devices,
@@ -215,6 +244,7 @@ Result<AttachReport> link_all(Instance& instance, const std::vector<Interface>& 
     for (const auto& device : devices) {
         if (done) done = links.add(program->get(), device, request.mode);
     }
+    if (done) done = check_steering(instance, devices);
     // Once more: which devices are attached decides what stands first.
     if (done) done = refresh_locals(instance);
     auto report = done ? report_on(instance, wanted) : Result<AttachReport>(fail(std::move(done.error())));

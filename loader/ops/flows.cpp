@@ -79,7 +79,7 @@ Status check_targets(const Instance& instance, const TargetNumbers& targets) {
         if (target.kind == TargetKind::reject) {
             if (auto possible = check_reject(instance); !possible) return possible;
         }
-        if (const auto resolved = resolve_target(instance.tables(), target); !resolved) return fail(resolved.error());
+        if (const auto resolved = resolve_target(instance, target); !resolved) return fail(resolved.error());
     }
     return {};
 }

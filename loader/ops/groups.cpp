@@ -35,25 +35,25 @@ Result<std::uint32_t> find_group(const TargetTable& targets, std::string_view na
 }
 
 /// A present member as it stands, by its name: a device that is gone has no ifindex any more, but can be taken out.
-Result<Target> resolve_member(const Tables& tables, const GroupMembers& present, const Target& target) {
+Result<Target> resolve_member(const Instance& instance, const GroupMembers& present, const Target& target) {
     const auto found = std::ranges::find_if(present, [&](const GroupMember& member) {
         Target named = target;
         named.ifindex = member.target.ifindex;
         if (!named.src_mac) named.src_mac = member.target.src_mac;
         return named.name == member.target.name && is_same_target(named, member.target);
     });
-    return found != present.end() ? found->target : resolve_target(tables, target);
+    return found != present.end() ? found->target : resolve_target(instance, target);
 }
 
-Result<GroupChange> resolve_change(const Tables& tables, const GroupMembers& present, const GroupChange& change) {
+Result<GroupChange> resolve_change(const Instance& instance, const GroupMembers& present, const GroupChange& change) {
     GroupChange resolved;
     for (const auto& [target, weight] : change.set) {
-        auto found = resolve_member(tables, present, target);
+        auto found = resolve_member(instance, present, target);
         if (!found) return fail(std::move(found.error()));
         resolved.set.push_back({std::move(*found), weight});
     }
     for (const Target& target : change.removed) {
-        auto found = resolve_member(tables, present, target);
+        auto found = resolve_member(instance, present, target);
         if (!found) return fail(std::move(found.error()));
         resolved.removed.push_back(std::move(*found));
     }
@@ -92,7 +92,7 @@ Result<Change> plan_change(const Instance& instance, std::string_view name, cons
     if (!groups) return fail(groups.error());
     auto before = decode((*groups)[*number], *targets);
     if (!before) return fail(before.error());
-    const auto resolved = resolve_change(tables, *before, change);
+    const auto resolved = resolve_change(instance, *before, change);
     if (!resolved) return fail(resolved.error());
     auto after = changed_members(*before, *resolved);
     if (!after) return fail(after.error().in(fmt::format("group \"{}\"", name)));
@@ -201,7 +201,7 @@ Result<GroupRow> read_row(const Instance& instance, std::uint32_t number, const 
 Status add_group(Instance& instance, const NewGroup& group, bool dry_run) {
     assert(instance.writable());
     if (auto checked = check_new(instance.tables(), group); !checked) return checked;
-    const auto resolved = resolve_change(instance.tables(), {}, {group.members, {}});
+    const auto resolved = resolve_change(instance, {}, {group.members, {}});
     if (!resolved) return fail(resolved.error());
     if (auto valid = check_members(resolved->set); !valid) return valid;
     if (dry_run) return {};

@@ -263,7 +263,7 @@ Status check_plan(const Instance& instance, const ListenerSet& from, const Liste
         if (auto possible = check_reject(instance); !possible) return possible;
     }
     for (const Listener& listener : plan.added) {
-        if (const auto resolved = resolve_target(tables, listener.target); !resolved) return fail(resolved.error());
+        if (const auto resolved = resolve_target(instance, listener.target); !resolved) return fail(resolved.error());
         if (auto kept = check_sticky_rate(tables, listener); !kept) return kept;
     }
     if (auto served = check_socket_listeners(tables, plan.added); !served) return served;

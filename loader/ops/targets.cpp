@@ -10,6 +10,7 @@
 #include <xdemux/kernel/encode.h>
 #include <xdemux/kernel/grace.h>
 #include <xdemux/kernel/netlink.h>
+#include <xdemux/ops/attach.h>
 #include <xdemux/ops/listeners.h>
 #include <xdemux/ops/sockets.h>
 #include <xdemux/ops/targets.h>
@@ -35,6 +36,26 @@ Status check_cpus(const Target& target) {
                                                    target.to_string(), cpu));
     }
     return {};
+}
+
+/// The first interface by which packets for another CPU would be lost; none: there is no such.
+Result<std::optional<std::string>> losing_interface(const Instance& instance) {
+    const auto attached = attached_interfaces(instance);
+    if (!attached) return fail(attached.error());
+    const auto loses =
+        std::ranges::find_if(*attached, [](const AttachedInterface& each) { return !hands_to_cpus(each.xdp_mode); });
+    return loses == attached->end() ? std::nullopt : std::optional(loses->dev);
+}
+
+Status check_modes(const Instance& instance, const Target& target) {
+    const auto loses = losing_interface(instance);
+    if (!loses) return fail(loses.error());
+    if (!*loses) return {};
+    return fail(
+        ErrorKind::unsupported,
+        fmt::format("target {}: {} is attached in generic mode, where the kernel loses what is handed to another "
+                    "CPU; attach it in native mode, or detach it",
+                    target.to_string(), **loses));
 }
 
 Result<Target> resolve_dev(Target target) {
@@ -150,12 +171,15 @@ Status release_unused(const Tables& tables, const TargetTable& targets) {
     });
 }
 
-std::string cpu_hindrance(const Tables& tables, const Target& target) {
+std::string cpu_hindrance(const Instance& instance, const Target& target) {
+    const Tables& tables = instance.tables();
     const auto online = online_cpus();
     for (std::uint32_t cpu = target.first_cpu; cpu <= target.last_cpu; ++cpu) {
         if (online && !online->contains(cpu)) return fmt::format("CPU {} is offline", cpu);
         if (!tables.steering.cpus.find(cpu).value_or(std::nullopt)) return fmt::format("CPU {} has no queue", cpu);
     }
+    if (const auto loses = losing_interface(instance).value_or(std::nullopt))
+        return fmt::format("{} is in generic mode: what is steered from there is lost", *loses);
     return {};
 }
 
@@ -179,7 +203,7 @@ std::string hindrance_of(const Instance& instance, std::uint32_t number, const T
     const Tables& tables = instance.tables();
     switch (target.kind) {
         case TargetKind::cpu:
-            return cpu_hindrance(tables, target);
+            return cpu_hindrance(instance, target);
         case TargetKind::dev:
             return dev_hindrance(tables, target);
         case TargetKind::xsk:
@@ -218,13 +242,14 @@ Result<TargetTable> read_targets(const Tables& tables) {
     return targets;
 }
 
-Result<Target> resolve_target(const Tables& tables, const Target& target) {
+Result<Target> resolve_target(const Instance& instance, const Target& target) {
     if (target.kind == TargetKind::dev) return resolve_dev(target);
     if (target.kind == TargetKind::cpu) {
         if (auto there = check_cpus(target); !there) return fail(there.error());
+        if (auto possible = check_modes(instance, target); !possible) return fail(possible.error());
     }
     if (target.kind == TargetKind::group) {
-        const auto targets = read_targets(tables);
+        const auto targets = read_targets(instance.tables());
         if (!targets) return fail(targets.error());
         if (!targets->number_of(target))
             return fail(ErrorKind::not_found,
@@ -237,7 +262,7 @@ Result<std::uint32_t> claim_target(Instance& instance, const Target& target) {
     assert(instance.writable());
     if (is_simple(target.kind)) return TargetTable::number_of(target.kind);
     const Tables& tables = instance.tables();
-    const auto resolved = resolve_target(tables, target);
+    const auto resolved = resolve_target(instance, target);
     if (!resolved) return fail(resolved.error());
     auto targets = read_targets(tables);
     if (!targets) return fail(targets.error());

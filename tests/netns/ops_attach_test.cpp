@@ -38,6 +38,28 @@ TEST_F(OpsAttach, falls_back_to_generic_where_the_driver_cannot) {
     EXPECT_EQ(attached().at(0).xdp_mode, XdpAttachment::generic);
 }
 
+TEST_F(OpsAttach, in_generic_mode_refuses_targets_on_other_cpus_and_they_it) {
+    const auto add_steered = [&] {
+        auto change = listener("*:80");
+        change.listener.target = Target::parse("cpu:0").value();
+        auto instance = Instance::open_for_change(name_).value();
+        return change_listeners(instance, std::vector{change});
+    };
+    ASSERT_TRUE(attach(name_, on(near_device)));
+    EXPECT_THAT(failure(add_steered(), ErrorKind::unsupported),
+                HasSubstr(std::string("target cpu:0: ") + near_device + " is attached in generic mode"));
+    ASSERT_TRUE(unload_instance(name_));
+
+    ASSERT_TRUE(attach(name_, on(near_device, AttachMode::native)));
+    ASSERT_TRUE(add_steered());
+    EXPECT_THAT(failure(attach(name_, on("lo")), ErrorKind::unsupported),
+                HasSubstr("cannot attach to lo in generic mode: packets are steered to cpu:0"));
+    EXPECT_THAT(failure(attach(name_, on("lo", AttachMode::automatic)), ErrorKind::unsupported),
+                HasSubstr("cannot attach to lo in generic mode: packets are steered to cpu:0"));
+    EXPECT_EQ(attached().size(), 1U);
+    EXPECT_EQ(interface_by_name("lo")->xdp, XdpAttachment::none);
+}
+
 TEST_F(OpsAttach, says_what_to_do_where_the_driver_cannot) {
     EXPECT_THAT(failure(attach(name_, on("lo", AttachMode::native)), ErrorKind::unsupported),
                 ::testing::AllOf(HasSubstr("cannot attach to lo in native mode"), HasSubstr("try --mode generic")));

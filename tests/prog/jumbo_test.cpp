@@ -44,14 +44,14 @@ TEST_F(Jumbo, ThatLiesIsMalformedAndLeftToTheKernel) {
 TEST_F(Jumbo, IsAnswered) {
     load(enforce(VERDICT_REJECT));
     const Packet back = eth(peer_mac, host_mac);
-    expect_reply(tcp4(80).seq(1000).syn().payload(jumbo), rejects(REASON_CLOSED).at(PROTO_TCP, 80),
+    expect_frame(tcp4(80).seq(1000).syn().payload(jumbo), rejects(REASON_CLOSED).at(PROTO_TCP, 80),
                  back.ipv4(host_ipv4, peer_ipv4).dont_fragment().tcp(80, peer_port).rst().ack(1001 + jumbo).window(0));
-    expect_reply(tcp6(80).ack(5).payload(jumbo), rejects(REASON_CLOSED).at(PROTO_TCP, 80),
+    expect_frame(tcp6(80).ack(5).payload(jumbo), rejects(REASON_CLOSED).at(PROTO_TCP, 80),
                  back.ipv6(host_ipv6, peer_ipv6).tcp(80, peer_port).rst().seq(5).window(0));
     const Packet over4 = udp4(53).payload(jumbo), over6 = udp6(53).payload(jumbo);
-    expect_reply(over4, rejects(REASON_CLOSED).at(PROTO_UDP, 53),
+    expect_frame(over4, rejects(REASON_CLOSED).at(PROTO_UDP, 53),
                  back.ipv4(host_ipv4, peer_ipv4).dont_fragment().icmp(3, 3).quoting(over4, 576 - 28));
-    expect_reply(over6, rejects(REASON_CLOSED).at(PROTO_UDP, 53),
+    expect_frame(over6, rejects(REASON_CLOSED).at(PROTO_UDP, 53),
                  back.ipv6(host_ipv6, peer_ipv6).icmpv6(1, 4).quoting(over6, 1280 - 48));
 }
 

@@ -50,7 +50,7 @@ class RejectLimit : public ProgTest {};
 
 TEST_F(Reset, AcknowledgesWhatOccupiesSequenceNumbers) {
     const auto without_ack = [&](const Packet& segment, const Packet& reply, std::uint32_t acknowledged) {
-        expect_reply(segment, tcp_rejected, reply.ack(acknowledged));
+        expect_frame(segment, tcp_rejected, reply.ack(acknowledged));
     };
     without_ack(tcp4(tcp_port).seq(1000).syn(), reset4(), 1001);
     without_ack(tcp6(tcp_port).seq(1000).syn(), reset6(), 1001);
@@ -66,41 +66,41 @@ TEST_F(Reset, AcknowledgesWhatOccupiesSequenceNumbers) {
 }
 
 TEST_F(Reset, TakesItsSequenceNumberFromAnAcknowledgement) {
-    expect_reply(tcp4(tcp_port).seq(5).ack(77000), tcp_rejected, reset4().seq(77000));
-    expect_reply(tcp6(tcp_port).seq(5).ack(77000), tcp_rejected, reset6().seq(77000));
-    expect_reply(tcp4(tcp_port).seq(5).ack(77000).payload(900), tcp_rejected, reset4().seq(77000));
-    expect_reply(tcp4(tcp_port).seq(5).ack(77000).fin(), tcp_rejected, reset4().seq(77000));
-    expect_reply(tcp6(tcp_port).seq(5).ack(0xffffffff).syn(), tcp_rejected, reset6().seq(0xffffffff));
-    expect_reply(tcp4(tcp_port).seq(5).ack(0), tcp_rejected, reset4().seq(0));
+    expect_frame(tcp4(tcp_port).seq(5).ack(77000), tcp_rejected, reset4().seq(77000));
+    expect_frame(tcp6(tcp_port).seq(5).ack(77000), tcp_rejected, reset6().seq(77000));
+    expect_frame(tcp4(tcp_port).seq(5).ack(77000).payload(900), tcp_rejected, reset4().seq(77000));
+    expect_frame(tcp4(tcp_port).seq(5).ack(77000).fin(), tcp_rejected, reset4().seq(77000));
+    expect_frame(tcp6(tcp_port).seq(5).ack(0xffffffff).syn(), tcp_rejected, reset6().seq(0xffffffff));
+    expect_frame(tcp4(tcp_port).seq(5).ack(0), tcp_rejected, reset4().seq(0));
 }
 
 TEST_F(Reset, LeavesOptionsExtensionsAndPaddingBehind) {
-    expect_reply(ip4().options(10).tcp(peer_port, tcp_port).seq(1).syn().payload(4), tcp_rejected, reset4().ack(6));
-    expect_reply(ip4().set8(1, 0xb8).tcp(peer_port, tcp_port).seq(1).syn(), tcp_rejected, reset4().ack(2));
-    expect_reply(tcp4(tcp_port).seq(1).syn().pad_to(200), tcp_rejected, reset4().ack(2));
-    expect_reply(ip6().hop_by_hop().destination_options(2).tcp(peer_port, tcp_port).seq(1).syn(), tcp_rejected,
+    expect_frame(ip4().options(10).tcp(peer_port, tcp_port).seq(1).syn().payload(4), tcp_rejected, reset4().ack(6));
+    expect_frame(ip4().set8(1, 0xb8).tcp(peer_port, tcp_port).seq(1).syn(), tcp_rejected, reset4().ack(2));
+    expect_frame(tcp4(tcp_port).seq(1).syn().pad_to(200), tcp_rejected, reset4().ack(2));
+    expect_frame(ip6().hop_by_hop().destination_options(2).tcp(peer_port, tcp_port).seq(1).syn(), tcp_rejected,
                  reset6().ack(2));
-    expect_reply(ip6().fragment6(9, 0, false).tcp(peer_port, tcp_port).seq(1).syn().payload(2), tcp_rejected,
+    expect_frame(ip6().fragment6(9, 0, false).tcp(peer_port, tcp_port).seq(1).syn().payload(2), tcp_rejected,
                  reset6().ack(4));
-    expect_reply(tcp4(tcp_port).seq(1).syn().payload(1400), tcp_rejected, reset4().ack(1402));
+    expect_frame(tcp4(tcp_port).seq(1).syn().payload(1400), tcp_rejected, reset4().ack(1402));
 }
 
 TEST_F(Reset, KeepsVlanTags) {
     const auto tagged = [](const Packet& outer) {
         return outer.ipv4(peer_ipv4, host_ipv4).tcp(peer_port, tcp_port).seq(1).syn();
     };
-    expect_reply(tagged(eth().vlan(0xe007)), tcp_rejected, reset4(back().vlan(0xe007)).ack(2));
-    expect_reply(tagged(eth().vlan(7, 0x88a8).vlan(8)), tcp_rejected, reset4(back().vlan(7, 0x88a8).vlan(8)).ack(2));
-    expect_reply(eth().vlan(7).vlan(8).ipv6(peer_ipv6, host_ipv6).tcp(peer_port, tcp_port).seq(1).syn(), tcp_rejected,
+    expect_frame(tagged(eth().vlan(0xe007)), tcp_rejected, reset4(back().vlan(0xe007)).ack(2));
+    expect_frame(tagged(eth().vlan(7, 0x88a8).vlan(8)), tcp_rejected, reset4(back().vlan(7, 0x88a8).vlan(8)).ack(2));
+    expect_frame(eth().vlan(7).vlan(8).ipv6(peer_ipv6, host_ipv6).tcp(peer_port, tcp_port).seq(1).syn(), tcp_rejected,
                  reset6(back().vlan(7).vlan(8)).ack(2));
 }
 
 TEST_F(Reset, GoesToPrivateAndLinkLocalSources) {
     for (const std::string_view source : {"10.0.0.1", "169.254.3.4", "223.255.255.255", "126.0.0.1", "128.0.0.1"})
-        expect_reply(eth().ipv4(source, host_ipv4).tcp(peer_port, tcp_port).seq(1).syn(), tcp_rejected,
+        expect_frame(eth().ipv4(source, host_ipv4).tcp(peer_port, tcp_port).seq(1).syn(), tcp_rejected,
                      reset_of(back().ipv4(host_ipv4, source).dont_fragment()).ack(2));
     for (const std::string_view source : {"fe80::1", "fd00::1", "2001:db8::", "::2"})
-        expect_reply(eth().ipv6(source, host_ipv6).tcp(peer_port, tcp_port).seq(1).syn(), tcp_rejected,
+        expect_frame(eth().ipv6(source, host_ipv6).tcp(peer_port, tcp_port).seq(1).syn(), tcp_rejected,
                      reset_of(back().ipv6(host_ipv6, source)).ack(2));
 }
 
@@ -108,8 +108,8 @@ TEST_F(Unreachable, QuotesThePacketWhole) {
     for (const std::size_t size : {0U, 1U, 2U, 3U, 4U, 5U, 99U, 500U, 520U}) {
         SCOPED_TRACE(size);
         const Packet over4 = udp4(udp_port).payload(size), over6 = udp6(udp_port).payload(size);
-        expect_reply(over4, udp_rejected, unreachable4(over4));
-        expect_reply(over6, udp_rejected, unreachable6(over6));
+        expect_frame(over4, udp_rejected, unreachable4(over4));
+        expect_frame(over6, udp_rejected, unreachable6(over6));
     }
 }
 
@@ -117,8 +117,8 @@ TEST_F(Unreachable, EndsAtTheLengthThatEveryHostTakes) {
     for (const std::size_t size : {519U, 520U, 521U, 522U, 1183U, 1184U, 1185U, 1186U, 1400U}) {
         SCOPED_TRACE(size);
         const Packet over4 = udp4(udp_port).payload(size), over6 = udp6(udp_port).payload(size);
-        expect_reply(over4, udp_rejected, unreachable4(over4));
-        expect_reply(over6, udp_rejected, unreachable6(over6));
+        expect_frame(over4, udp_rejected, unreachable4(over4));
+        expect_frame(over6, udp_rejected, unreachable6(over6));
     }
     EXPECT_EQ(unreachable4(udp4(udp_port).payload(1400)).bytes().size(), 14U + 576U);
     EXPECT_EQ(unreachable6(udp6(udp_port).payload(1400)).bytes().size(), 14U + 1280U);
@@ -127,35 +127,35 @@ TEST_F(Unreachable, EndsAtTheLengthThatEveryHostTakes) {
 TEST_F(Unreachable, QuotesOptionsAndExtensions) {
     for (std::size_t words = 1; words <= 10; words++) {
         const Packet datagram = ip4().options(words).udp(peer_port, udp_port).payload(30);
-        expect_reply(datagram, udp_rejected, unreachable4(datagram));
+        expect_frame(datagram, udp_rejected, unreachable4(datagram));
     }
     const Packet full = ip4().options(10).udp(peer_port, udp_port).payload(1000);
-    expect_reply(full, udp_rejected, unreachable4(full));
+    expect_frame(full, udp_rejected, unreachable4(full));
     const Packet extended = ip6().hop_by_hop().destination_options(3).udp(peer_port, udp_port).payload(33);
-    expect_reply(extended, udp_rejected, unreachable6(extended));
+    expect_frame(extended, udp_rejected, unreachable6(extended));
 }
 
 TEST_F(Unreachable, LeavesPaddingOut) {
     const Packet datagram = udp4(udp_port).payload(1);
-    expect_reply(datagram.pad_to(60), udp_rejected, unreachable4(datagram));
+    expect_frame(datagram.pad_to(60), udp_rejected, unreachable4(datagram));
     const Packet over6 = udp6(udp_port).payload(3);
-    expect_reply(over6.pad_to(200), udp_rejected, unreachable6(over6));
+    expect_frame(over6.pad_to(200), udp_rejected, unreachable6(over6));
 }
 
 TEST_F(Unreachable, KeepsVlanTags) {
     const Packet one = eth().vlan(0x2007).ipv4(peer_ipv4, host_ipv4).udp(peer_port, udp_port).payload(11);
-    expect_reply(one, udp_rejected, unreachable4(one, back().vlan(0x2007)));
+    expect_frame(one, udp_rejected, unreachable4(one, back().vlan(0x2007)));
     const Packet two = eth().vlan(7, 0x88a8).vlan(8).ipv6(peer_ipv6, host_ipv6).udp(peer_port, udp_port).payload(11);
-    expect_reply(two, udp_rejected, unreachable6(two, back().vlan(7, 0x88a8).vlan(8)));
+    expect_frame(two, udp_rejected, unreachable6(two, back().vlan(7, 0x88a8).vlan(8)));
     const Packet both = eth().vlan(7).vlan(8).ipv4(peer_ipv4, host_ipv4).udp(peer_port, udp_port).payload(900);
-    expect_reply(both, udp_rejected, unreachable4(both, back().vlan(7).vlan(8)));
+    expect_frame(both, udp_rejected, unreachable4(both, back().vlan(7).vlan(8)));
 }
 
 TEST_F(Unreachable, AnswersTheFirstFragmentOfADatagram) {
     const Packet first4 = ip4().fragment(7, 0, true).udp(peer_port, udp_port).set16(4, 3000).payload(800);
-    expect_reply(first4, udp_rejected, unreachable4(first4));
+    expect_frame(first4, udp_rejected, unreachable4(first4));
     const Packet first6 = ip6().fragment6(7, 0, true).udp(peer_port, udp_port).set16(4, 3000).payload(800);
-    expect_reply(first6, udp_rejected, unreachable6(first6));
+    expect_frame(first6, udp_rejected, unreachable6(first6));
 }
 
 TEST_F(NoAnswer, ToAReset) {

@@ -201,6 +201,62 @@ TEST_F(Steer, AnXskTakesNoFrameOfSeveralBuffers) {
     expect(udp4(port).payload(1000), at_port(steers(REASON_LISTENER_WILDCARD)));
 }
 
+TEST_F(Steer, AChecksumLeftToTheDeviceIsMadeWholeBeforeItIsHandedOver) {
+    program().set_target(number, to_cpu(0));
+    program().add_wildcard({.proto = PROTO_TCP, .port = port, .target = TARGET_STEER, .id = id}, FAMILY_DUAL);
+    const auto steered = steers(REASON_LISTENER_WILDCARD).by(id);
+    for (const std::size_t size : {0, 1, 2, 3, 255, 256, 257, 1459, 3000}) {
+        SCOPED_TRACE(size);
+        for (const auto& udp : {udp4(port), udp6(port), eth().vlan(7).ipv4(peer_ipv4, host_ipv4).udp(peer_port, port),
+                                ip6().destination_options(2).udp(peer_port, port)})
+            expect_frame(udp.partial_checksum().payload(size), steered.at(PROTO_UDP, port), udp.payload(size));
+        for (const auto& tcp : {tcp4(port), tcp6(port), ip4().options(3).tcp(peer_port, port)})
+            expect_frame(tcp.ack(1).partial_checksum().payload(size), steered.at(PROTO_TCP, port),
+                         tcp.ack(1).payload(size));
+    }
+    expect_frame(udp4(port).partial_checksum().payload(3).pad_to(60), at_port(steers(REASON_LISTENER_WILDCARD)),
+                 udp4(port).payload(3).pad_to(60));
+}
+
+TEST_F(Steer, EveryOtherChecksumStaysAsItIs) {
+    program().set_target(number, to_cpu(0));
+    const auto steered = at_port(steers(REASON_LISTENER_WILDCARD));
+    expect(udp4(port).set16(6, 0).payload(10), steered);
+    expect(udp4(port).set16(6, 0x1234).payload(10), steered);
+    expect(ip4().fragment(1, 0, true).udp(peer_port, port).partial_checksum().set16(4, 2000).payload(800), steered);
+    // Whole, though it looks like one that was left to the device.
+    const auto last_word = [](std::size_t word) {
+        return Bytes{static_cast<std::uint8_t>(word >> 8), static_cast<std::uint8_t>(word)};
+    };
+    std::size_t word = 0;
+    const auto is_alike = [&] {
+        return udp4(port).payload(last_word(word)).bytes() ==
+               udp4(port).partial_checksum().payload(last_word(word)).bytes();
+    };
+    while (word <= UINT16_MAX && !is_alike())
+        ++word;
+    ASSERT_LE(word, UINT16_MAX);
+    expect(udp4(port).payload(last_word(word)), steered);
+}
+
+TEST_F(Steer, AChecksumThatCannotBeMadeWholeFallsBack) {
+    program().set_target(number, to_cpu(0));
+    expect(udp4(port).payload(8000), at_port(steers(REASON_LISTENER_WILDCARD)));
+    expect(udp4(port).partial_checksum().payload(8000), at_port(falls_back(passes(REASON_UNDECIDED))));
+    expect_counts(number, 1, 1);
+}
+
+TEST_F(Steer, AChecksumLeftToTheDeviceStaysWhereThePacketDoes) {
+    const Packet packet = udp4(port).partial_checksum().payload(100);
+    program().set_target(number, to_cpu(missing_cpu));
+    expect(packet, at_port(falls_back(passes(REASON_UNDECIDED))));
+    program().set_target(number, to_cpu(0));
+    EXPECT_EQ(hex(program().run_traced(packet, key).frame), hex(packet.bytes()));
+    set(monitor(VERDICT_DROP));
+    program().set_target(number, to_cpu(0));
+    expect(packet, at_port(steers(REASON_LISTENER_WILDCARD).in_monitor_mode()));
+}
+
 TEST_F(Steer, AGroupSpreadsFlowsAsItsTableSaysAndKeepsEachTogether) {
     program().set_target(number, to_group());
     program().set_target(other_number, to_cpu(0));

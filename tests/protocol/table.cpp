@@ -100,6 +100,14 @@ FlowStore::Writer Table::writer_of(std::uint32_t id) const {
     return {store(), id, [](std::uint32_t other) { return other == dead_writer || other == dead_writer_too; }};
 }
 
+flow_state Table::state_in(std::uint32_t place) const {
+    const bool ipv6 = first_.key.family == FAMILY_IPV6;
+    const std::size_t entry = lines().size_bytes() + place * (ipv6 ? sizeof(flow_ipv6) : sizeof(flow_ipv4));
+    __u16 use = 0;
+    std::memcpy(&use, &memory()[entry + (ipv6 ? offsetof(flow_ipv6, use) : offsetof(flow_ipv4, use))], sizeof(use));
+    return static_cast<flow_state>(use >> FLOW_STATE_SHIFT);
+}
+
 FlowStore::Inserted Table::insert(const Flow& flow, std::uint32_t id) const {
     return writer_of(id).insert(flow.key, flow.facts, std::chrono::milliseconds(0));
 }

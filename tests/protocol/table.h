@@ -59,6 +59,9 @@ class Table {
         return static_cast<std::uint32_t>(world_.home(flow.key) >> 32U);
     }
 
+    /// Of the entry in a place, whether look-ups are led there or not.
+    [[nodiscard]] contract::flow_state state_in(std::uint32_t place) const;
+
     /// In the name of `id`; the dead ones live no more. They never wait.
     [[nodiscard]] FlowStore::Inserted insert(const Flow& flow, std::uint32_t id = writer) const;
     [[nodiscard]] FlowStore::Erased erase(const Flow& flow, std::uint32_t id = writer) const;

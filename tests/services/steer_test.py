@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Packets that are handed over: to another CPU, to another device; and what stands in where that cannot be."""
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -55,7 +56,44 @@ def cpu_of(port, family, address, messages=20):
                 return connection.getsockopt(socket.SOL_SOCKET, SO_INCOMING_CPU)
 
 
+@contextlib.contextmanager
+def checksums_left_to_the_device():
+    """As veth has it unless told otherwise: the peer's packets arrive without them."""
+    WORLD.peer.run("ethtool", "-K", WORLD.peer.dev, "tx", "on")
+    try:
+        yield
+    finally:
+        WORLD.peer.run("ethtool", "-K", WORLD.peer.dev, "tx", "off")
+
+
+def received_of(size, port, family, address):
+    """How many bytes the host reads of `size` that its peer sends over TCP."""
+    with WORLD.host.socket(family, socket.SOCK_STREAM) as server, WORLD.peer.socket(family, socket.SOCK_STREAM) as client:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("", port))
+        server.listen()
+        client.settimeout(10 * TIME_SCALE)
+        client.connect((address, port))
+        with server.accept()[0] as connection, concurrent.futures.ThreadPoolExecutor(1) as sender:
+            connection.settimeout(10 * TIME_SCALE)
+            sent = sender.submit(lambda: (client.sendall(bytes(size)), client.shutdown(socket.SHUT_WR)))
+            received = 0
+            while data := connection.recv(1 << 16):
+                received += len(data)
+            sent.result()
+            return received
+
+
 class ToCpus(unittest.TestCase):
+    def test_checksums_that_were_left_to_the_device_are_made_whole(self):
+        for family, address in ((socket.AF_INET, WORLD.host.ipv4), (socket.AF_INET6, WORLD.host.ipv6)):
+            with self.subTest(address=address), checksums_left_to_the_device(), \
+                    enforced(("tcp", f"*:{HOT}", "--to", "cpu:1")):
+                self.assertEqual(cpu_of(HOT, family, address), 1)
+                self.assertEqual(target("cpu:1")["fallback_packets"], 0)
+                # Segments of many buffers fall back, and arrive as well.
+                self.assertEqual(received_of(1 << 20, HOT, family, address), 1 << 20)
+
     def test_a_hot_flow_leaves_its_cpu_and_the_others_stay(self):
         for family, address in ((socket.AF_INET, WORLD.host.ipv4), (socket.AF_INET6, WORLD.host.ipv6)):
             with self.subTest(address=address), enforced(("tcp", f"*:{HOT}", "--to", "cpu:1,queue=512")):
@@ -121,6 +159,11 @@ class ToDevices(unittest.TestCase):
             self.assertTrue(self.arrives_at(self.next, socket.AF_INET, WORLD.host.ipv4))
             self.assertTrue(self.arrives_at(self.next, socket.AF_INET6, WORLD.host.ipv6))
             self.assertEqual(target("dev:xs2")["packets"], 2)
+
+    def test_checksums_that_were_left_to_the_device_are_made_whole(self):
+        with checksums_left_to_the_device(), enforced(("udp", f"*:{AWAY}", "--to", f"dev:xs2,mac={NEXT_MAC}")):
+            self.assertTrue(self.arrives_at(self.next, socket.AF_INET, WORLD.host.ipv4))
+            self.assertTrue(self.arrives_at(self.next, socket.AF_INET6, WORLD.host.ipv6))
 
     def test_a_new_name_follows_and_a_device_that_is_gone_falls_back(self):
         with enforced(("udp", f"*:{AWAY}", "--to", f"dev:xs2,mac={NEXT_MAC}")):

@@ -26,6 +26,8 @@
  *   - tag; the flow is there
  *
  * Erase:
+ *   - identity word, of a lease of which something is asked first: its state, over; so no packet
+ *     makes another lease of it than the one that was asked
  *   - tag; the flow is gone
  *   - `elsewhere`, counted anew
  *
@@ -36,9 +38,9 @@
  *
  * Change: compare-and-swap of the identity word, generation and all, so never another flow's.
  *
- * A writer that is killed leaves its name in `writer`, a free place half written, or `elsewhere`
- * too large. Who wants the line next finds that the writer is no more, takes the line over by
- * compare-and-swap, and counts `elsewhere` anew. Nothing else can be left.
+ * A writer that is killed leaves its name in `writer`, a free place half written, a lease in
+ * quarantine, or `elsewhere` too large. Who wants the line next finds that the writer is no more,
+ * takes the line over by compare-and-swap, and counts `elsewhere` anew. Nothing else can be left.
  */
 #ifndef XDEMUX_FLOW_LAYOUT_H
 #define XDEMUX_FLOW_LAYOUT_H

@@ -63,13 +63,15 @@ class ProgTest : public ::testing::Test {
     /// A frame that was not answered must leave as it came.
     RunResult expect(const Packet& packet, const Expected& expected, std::uint32_t ifindex = 0);
     void expect_all(const std::vector<Case>& cases);
-    /// The packet is answered with `reply`, byte by byte.
-    void expect_reply(const Packet& packet, const Expected& expected, const Packet& reply);
+    /// It must leave as `leaving`, byte by byte: an answer, or changed for whoever gets it.
+    void expect_frame(const Packet& packet, const Expected& expected, const Packet& leaving);
 
     /// Over the whole test, no row of the port counters may have moved but those that were expected.
     void TearDown() override;
 
   private:
+    RunResult expect_counted(const Packet& packet, const Expected& expected, std::uint32_t ifindex);
+
     Program* program_ = nullptr;
     std::uint64_t counted_ = 0, dropped_ = 0;
 };

@@ -207,6 +207,12 @@ Packet Packet::udp(std::uint16_t source, std::uint16_t destination) const {
     return with(LayerKind::udp, std::move(bytes));
 }
 
+Packet Packet::partial_checksum() const {
+    Packet packet = *this;
+    packet.layers_.back().partial_checksum = true;
+    return packet;
+}
+
 Packet Packet::icmp(std::uint8_t type, std::uint8_t code, std::uint32_t rest) const {
     Bytes bytes{type, code, 0, 0, 0, 0, 0, 0};
     put32(bytes, 4, rest);

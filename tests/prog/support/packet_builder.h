@@ -75,6 +75,9 @@ class Packet {
     [[nodiscard]] Packet tcp_options(std::size_t words) const;
 
     [[nodiscard]] Packet udp(std::uint16_t source, std::uint16_t destination) const;
+    /// Of TCP or UDP: the field has the sum of the pseudo header alone, as where the sender leaves the rest to its
+    /// device.
+    [[nodiscard]] Packet partial_checksum() const;
     [[nodiscard]] Packet icmp(std::uint8_t type, std::uint8_t code, std::uint32_t rest = 0) const;
     [[nodiscard]] Packet icmpv6(std::uint8_t type, std::uint8_t code, std::uint32_t rest = 0) const;
     /// Adds the IP packet inside `packet`, at most `size` bytes of it, as an ICMP error does.
@@ -107,6 +110,7 @@ class Packet {
         std::uint16_t type = 0;  // vlan: its tag protocol; extension: its own number
         std::optional<std::uint16_t> next;
         std::vector<Override> overrides;
+        bool partial_checksum = false;
     };
 
     [[nodiscard]] Packet with(LayerKind kind, Bytes bytes, std::uint16_t type = 0) const;
@@ -119,6 +123,7 @@ class Packet {
     void write_next(std::size_t index, Bytes& frame) const;
     void write_length(std::size_t index, Bytes& frame) const;
     void write_checksum(std::size_t index, Bytes& frame) const;
+    [[nodiscard]] std::uint16_t transport_checksum(std::size_t index, std::uint8_t protocol, const Bytes& frame) const;
     [[nodiscard]] Packet resized(std::size_t size) const;
 
     std::vector<Layer> layers_;

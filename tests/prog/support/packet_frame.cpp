@@ -95,6 +95,13 @@ std::uint32_t Packet::pseudo_header_sum(std::size_t index, std::uint8_t protocol
     return sum16(header.data() + (ipv6 ? 8 : 12), ipv6 ? 32 : 8) + protocol + static_cast<std::uint32_t>(size);
 }
 
+std::uint16_t Packet::transport_checksum(std::size_t index, std::uint8_t protocol, const Bytes& frame) const {
+    const std::size_t at = offset_of_index(index), rest = frame.size() - at;
+    const std::uint32_t pseudo = pseudo_header_sum(index, protocol, rest);
+    if (layers_[index].partial_checksum) return static_cast<std::uint16_t>(~checksum(pseudo));
+    return checksum(sum16(frame.data() + at, rest) + pseudo);
+}
+
 void Packet::write_checksum(std::size_t index, Bytes& frame) const {
     const std::size_t at = offset_of_index(index), end = at + layers_[index].bytes.size(), rest = frame.size() - at;
     const auto whole = [&] { return sum16(frame.data() + at, rest); };
@@ -102,9 +109,9 @@ void Packet::write_checksum(std::size_t index, Bytes& frame) const {
         case LayerKind::ipv4:
             return put16(frame, at + 10, end, checksum(sum16(frame.data() + at, end - at)));
         case LayerKind::tcp:
-            return put16(frame, at + 16, end, checksum(whole() + pseudo_header_sum(index, protocol_tcp, rest)));
+            return put16(frame, at + 16, end, transport_checksum(index, protocol_tcp, frame));
         case LayerKind::udp: {
-            const std::uint16_t sum = checksum(whole() + pseudo_header_sum(index, protocol_udp, rest));
+            const std::uint16_t sum = transport_checksum(index, protocol_udp, frame);
             return put16(frame, at + 6, end, sum == 0 ? 0xffff : sum);  // RFC 768: zero means none
         }
         case LayerKind::icmp:
