@@ -68,6 +68,21 @@ XskSocket open_xsk() {
     return std::move(*socket);
 }
 
+std::uint16_t checksum_of(const Packet& udp) {
+    const Bytes frame = udp.bytes();
+    const std::size_t at = udp.offset_of(LayerKind::udp) + 6;
+    return static_cast<std::uint16_t>(frame.at(at) << 8 | frame.at(at + 1));
+}
+
+// Two bytes with which its checksum is that.
+Bytes payload_for(const Packet& udp, std::uint16_t checksum) {
+    for (unsigned word = 0; word <= UINT16_MAX; word++) {
+        const Bytes payload{static_cast<std::uint8_t>(word >> 8), static_cast<std::uint8_t>(word)};
+        if (checksum_of(udp.payload(payload)) == checksum) return payload;
+    }
+    throw std::logic_error("no payload has that checksum");
+}
+
 // What stands where the target cannot act.
 Expected falls_back(Expected expected) {
     expected.reason = REASON_TARGET_FALLBACK;
@@ -214,8 +229,17 @@ TEST_F(Steer, AChecksumLeftToTheDeviceIsMadeWholeBeforeItIsHandedOver) {
             expect_frame(tcp.ack(1).partial_checksum().payload(size), steered.at(PROTO_TCP, port),
                          tcp.ack(1).payload(size));
     }
-    expect_frame(udp4(port).partial_checksum().payload(3).pad_to(60), at_port(steers(REASON_LISTENER_WILDCARD)),
-                 udp4(port).payload(3).pad_to(60));
+    // Not with what comes behind the packet.
+    for (const std::size_t size : {2, 3, 300}) {
+        SCOPED_TRACE(size);
+        const auto trailed = [&](const Packet& packet) {
+            Bytes frame = packet.payload(size).bytes();
+            frame.insert(frame.end(), 700, 0xa5);
+            return Packet().payload(frame);
+        };
+        expect_frame(trailed(udp4(port).partial_checksum()), at_port(steers(REASON_LISTENER_WILDCARD)),
+                     trailed(udp4(port)));
+    }
 }
 
 TEST_F(Steer, EveryOtherChecksumStaysAsItIs) {
@@ -225,18 +249,16 @@ TEST_F(Steer, EveryOtherChecksumStaysAsItIs) {
     expect(udp4(port).set16(6, 0x1234).payload(10), steered);
     expect(ip4().fragment(1, 0, true).udp(peer_port, port).partial_checksum().set16(4, 2000).payload(800), steered);
     // Whole, though it looks like one that was left to the device.
-    const auto last_word = [](std::size_t word) {
-        return Bytes{static_cast<std::uint8_t>(word >> 8), static_cast<std::uint8_t>(word)};
-    };
-    std::size_t word = 0;
-    const auto is_alike = [&] {
-        return udp4(port).payload(last_word(word)).bytes() ==
-               udp4(port).partial_checksum().payload(last_word(word)).bytes();
-    };
-    while (word <= UINT16_MAX && !is_alike())
-        ++word;
-    ASSERT_LE(word, UINT16_MAX);
-    expect(udp4(port).payload(last_word(word)), steered);
+    const Bytes alike = payload_for(udp4(port), checksum_of(udp4(port).partial_checksum().payload(2)));
+    expect(udp4(port).payload(alike), steered);
+}
+
+// Which in UDP would mean that there is none.
+TEST_F(Steer, AChecksumOfZeroIsWrittenAsItsOtherSelf) {
+    program().set_target(number, to_cpu(0));
+    const Bytes payload = payload_for(udp4(port), 0xffff);
+    expect_frame(udp4(port).partial_checksum().payload(payload), at_port(steers(REASON_LISTENER_WILDCARD)),
+                 udp4(port).payload(payload));
 }
 
 TEST_F(Steer, AChecksumThatCannotBeMadeWholeFallsBack) {

@@ -98,8 +98,8 @@ class FlowStore {
                         std::chrono::milliseconds wait = default_wait) const {
             return insert(store_->name_of(key), facts, wait);
         }
-        /// kept: `condition` does not hold for it. A lease goes in the very state for which it did. What was erased goes
-        /// to `erased`.
+        /// kept: `condition` does not hold for it. A lease goes in the very state for which it did. What was erased
+        /// goes to `erased`.
         Erased erase(const contract::flow_key& key, const Condition& condition = {}, Found* erased = nullptr,
                      std::chrono::milliseconds wait = default_wait) const;
         /// Of a flow with two entries, the one at `place`, which no look-up of today leads to, goes; what it counted
