@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <xdemux/kernel/flow_table.h>
 #include <xdemux/ops/attach.h>
 #include <xdemux/ops/locals.h>
 
@@ -27,8 +28,7 @@ struct AttachArguments {
 };
 
 /// How many entries a table is to hold; nothing where the option was not given.
-Result<std::optional<std::uint32_t>> capacity_of(const std::string& text, const char* option) {
-    constexpr std::uint64_t most = std::uint64_t{1} << 27U;
+Result<std::optional<std::uint32_t>> capacity_of(const std::string& text, const char* option, std::uint32_t most) {
     if (text.empty()) return std::nullopt;
     const auto number = parse_number(text, option, 1, most);
     if (!number) return fail(number.error());
@@ -52,10 +52,10 @@ Result<AttachRequest> request_of(const AttachArguments& arguments, const Session
     const auto confirm = arguments.settings.confirm_within();
     if (!confirm) return fail(confirm.error());
     request.confirm = *confirm;
-    const auto flows = capacity_of(arguments.flows, "--flows");
+    const auto flows = capacity_of(arguments.flows, "--flows", most_flows);
     if (!flows) return fail(flows.error());
     request.flows = *flows;
-    const auto listeners = capacity_of(arguments.listeners, "--listeners");
+    const auto listeners = capacity_of(arguments.listeners, "--listeners", most_listeners);
     if (!listeners) return fail(listeners.error());
     request.listeners = *listeners;
     return request;

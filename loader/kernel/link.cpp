@@ -7,6 +7,7 @@
 #include <linux/if_link.h>
 
 #include <xdemux/kernel/link.h>
+#include <xdemux/kernel/pins.h>
 
 #include "error_number.h"
 
@@ -37,11 +38,11 @@ Error occupied_error(const Interface& interface) {
     const std::uint32_t id = now ? now->xdp_prog_id : interface.xdp_prog_id;
     if (id == 0)
         return {ErrorKind::in_use, fmt::format("cannot attach to {}: another XDP program is on it", interface.name)};
-    const std::string name = program_name(id);
+    const XdpHolder holder = xdp_holder(now ? *now : interface);
+    const std::string name = holder.program.empty() ? "" : fmt::format(", \"{}\"", holder.program);
     return {ErrorKind::in_use,
             fmt::format("cannot attach to {}: another XDP program (id {}{}) is on {}; detach it first: {}",
-                        interface.name, id, name.empty() ? "" : fmt::format(", \"{}\"", name), interface.name,
-                        removal_command(interface.name, name, find_xdp_link(interface.ifindex, id)))};
+                        interface.name, id, name, interface.name, removal_command(interface.name, holder))};
 }
 
 struct Reason {
@@ -121,9 +122,20 @@ Result<Fd> create_xdp_link(int program, const Interface& interface, AttachMode m
     return fail(attach_error(-result, interface, mode));
 }
 
-std::string removal_command(std::string_view device, std::string_view program, std::optional<std::uint32_t> link) {
-    if (program == "xdp_dispatcher") return fmt::format("xdp-loader unload {} --all", device);
-    if (link) return fmt::format("bpftool link detach id {}", *link);
+XdpHolder xdp_holder(const Interface& device) {
+    XdpHolder holder{program_name(device.xdp_prog_id), find_xdp_link(device.ifindex, device.xdp_prog_id), {}};
+    for (const auto& instance : PinDirectory::instances()) {
+        const auto link = PinDirectory(instance).open_link(device.ifindex);
+        const auto info = link ? link_info(link->get()) : Result<LinkInfo>(fail(link.error()));
+        if (info && info->id == holder.link) holder.instance = instance;
+    }
+    return holder;
+}
+
+std::string removal_command(std::string_view device, const XdpHolder& holder) {
+    if (!holder.instance.empty()) return fmt::format("xdemux --instance {} detach {}", holder.instance, device);
+    if (holder.program == "xdp_dispatcher") return fmt::format("xdp-loader unload {} --all", device);
+    if (holder.link) return fmt::format("bpftool link detach id {}", *holder.link);
     return fmt::format("ip link set dev {} xdp off", device);
 }
 

@@ -150,6 +150,9 @@ Status fill_match(const Instance& instance, const contract::trace& trace, Explan
     if (!*stored) return {};  // deleted meanwhile
     auto listener = decode(trace.listener, **stored, *targets);
     if (!listener) return fail(std::move(listener.error()));
+    if (listener->device) {
+        if (const auto device = interface_by_index(listener->device->ifindex)) listener->device->name = device->name;
+    }
     // To XDP it is a pass: the socket is the stack's to find.
     if (listener->target.kind == TargetKind::socket && out.target == Target{}) out.target = listener->target;
     out.listener = std::move(*listener);

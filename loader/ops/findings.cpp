@@ -162,11 +162,11 @@ Finding program(const DeviceFacts& facts) {
     if (facts.ours) return fine(facts, "xdp_program", "attached to this instance");
     const std::uint32_t id = facts.device.xdp_prog_id;
     if (id == 0) return fine(facts, "xdp_program", "no other XDP program is on it");
-    const std::string name = facts.program.empty() ? "" : fmt::format(", \"{}\"", facts.program);
+    const std::string name = facts.holder.program.empty() ? "" : fmt::format(", \"{}\"", facts.holder.program);
     return about_device(facts, Severity::blocker, "xdp_program",
                         fmt::format("another XDP program is on it (id {}{})", id, name),
                         "an interface has room for one, and xdemux leaves that of others alone",
-                        removal_command(facts.device.name, facts.program, facts.link));
+                        removal_command(facts.device.name, facts.holder));
 }
 
 std::string kind_of(const Interface& interface) {

@@ -69,10 +69,7 @@ DeviceFacts device_facts(const Interface& device, std::span<const Interface> all
     facts.forwards_ipv4 = forwards(device.name, Family::ipv4);
     facts.forwards_ipv6 = forwards(device.name, Family::ipv6);
     facts.ours = ours.contains(device.ifindex);
-    if (device.xdp_prog_id != 0 && !facts.ours) {
-        facts.program = program_name(device.xdp_prog_id);
-        facts.link = find_xdp_link(device.ifindex, device.xdp_prog_id);
-    }
+    if (device.xdp_prog_id != 0 && !facts.ours) facts.holder = xdp_holder(device);
     return facts;
 }
 

@@ -172,9 +172,9 @@ Result<contract::settings> new_settings(const InstanceOptions& options) {
 }
 
 Result<TableSizes> table_sizes(const InstanceOptions& options, const contract::settings& settings) {
-    if (options.listeners < 1 || options.listeners > largest_table / 4)
+    if (options.listeners < 1 || options.listeners > most_listeners)
         return fail(ErrorKind::usage, fmt::format("a table of {} listeners is not possible; 1 to {} are",
-                                                  options.listeners, largest_table / 4));
+                                                  options.listeners, most_listeners));
     const auto cpus = possible_cpus();
     if (!cpus) return fail(cpus.error());
     const std::uint32_t places = settings.flow_lines * contract::FLOW_LINE_PLACES;

@@ -10,6 +10,10 @@
 namespace xdemux {
 namespace {
 
+bool all_digits(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+}
+
 /// The two sides of an endpoint's text, brackets taken off.
 struct Parts {
     std::string_view host;
@@ -20,7 +24,20 @@ auto endpoint_error(std::string_view text, std::string_view why) {
     return fail(ErrorKind::usage, fmt::format("endpoint \"{}\": {}", text, why));
 }
 
-Result<Parts> split_bracketed(std::string_view text) {
+/// Whether an endpoint may stand for several: "*" for all addresses, or for all ports.
+enum class Reach : std::uint8_t { several, one };
+
+auto missing_port(std::string_view text, std::string_view host, Reach reach) {
+    const std::string all = reach == Reach::several ? fmt::format(", or {}:* for all ports", host) : "";
+    return endpoint_error(text, fmt::format("the port is missing; use {}:PORT{}", host, all));
+}
+
+auto missing_address(std::string_view text, std::string_view port, Reach reach) {
+    const std::string all = reach == Reach::several ? fmt::format(", or *:{} for all addresses", port) : "";
+    return endpoint_error(text, fmt::format("the address is missing; use ADDR:{}{}", port, all));
+}
+
+Result<Parts> split_bracketed(std::string_view text, Reach reach) {
     const auto close = text.find(']');
     if (close == std::string_view::npos) return endpoint_error(text, "\"[\" has no \"]\"");
     const std::string_view host = text.substr(1, close - 1);
@@ -32,20 +49,18 @@ Result<Parts> split_bracketed(std::string_view text) {
         return endpoint_error(text, "a prefix length stands inside the brackets; use [ADDR/LEN]:PORT");
     }
     if (rest.empty() || rest == ":") {
-        return endpoint_error(text,
-                              fmt::format("the port is missing; use [{}]:PORT, or [{}]:* for all ports", host, host));
+        return missing_port(text, fmt::format("[{}]", host), reach);
     }
     if (!rest.starts_with(':')) return endpoint_error(text, "\"]\" is to be followed by \":\" and a port");
     return Parts{host, rest.substr(1)};
 }
 
-Result<Parts> split(std::string_view text) {
+Result<Parts> split(std::string_view text, Reach reach) {
     if (text.empty()) return endpoint_error(text, "it is empty; use ADDR:PORT");
-    if (text.front() == '[') return split_bracketed(text);
+    if (text.front() == '[') return split_bracketed(text, reach);
     const auto colon = text.find(':');
-    if (colon == std::string_view::npos) {
-        return endpoint_error(text, fmt::format("the port is missing; use {}:PORT, or {}:* for all ports", text, text));
-    }
+    if (colon == std::string_view::npos)
+        return all_digits(text) ? missing_address(text, text, reach) : missing_port(text, text, reach);
     const std::string_view host = text.substr(0, colon);
     const std::string_view port = text.substr(colon + 1);
     if (port.find(':') != std::string_view::npos) {
@@ -54,10 +69,8 @@ Result<Parts> split(std::string_view text) {
         }
         return endpoint_error(text, "an IPv6 address needs brackets; use [ADDR]:PORT");
     }
-    if (host.empty()) return endpoint_error(text, fmt::format("the address is missing; use *:{} for any", port));
-    if (port.empty()) {
-        return endpoint_error(text, fmt::format("the port is missing; use {}:PORT, or {}:* for all ports", host, host));
-    }
+    if (host.empty()) return missing_address(text, port.empty() ? "PORT" : port, reach);
+    if (port.empty()) return missing_port(text, host, reach);
     return Parts{host, port};
 }
 
@@ -93,10 +106,6 @@ Status parse_address_into(LocalEndpoint& endpoint, const Parts& parts) {
     return {};
 }
 
-bool all_digits(std::string_view text) {
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
-}
-
 }  // namespace
 
 Result<PortRange> PortRange::parse(std::string_view text, Proto proto) {
@@ -124,7 +133,7 @@ std::string PortRange::to_string() const {
 }
 
 Result<LocalEndpoint> LocalEndpoint::parse(std::string_view text, Proto proto) {
-    const auto parts = split(text);
+    const auto parts = split(text, Reach::several);
     if (!parts) return fail(parts.error());
     LocalEndpoint endpoint;
     if (const auto address = parse_address_into(endpoint, *parts); !address) {
@@ -145,7 +154,7 @@ std::string LocalEndpoint::to_string() const {
 }
 
 Result<SocketAddress> SocketAddress::parse(std::string_view text, Proto proto) {
-    const auto parts = split(text);
+    const auto parts = split(text, Reach::one);
     if (!parts) return fail(parts.error());
     if (parts->host == "*" || parts->host.find('/') != std::string_view::npos) {
         return endpoint_error(text, fmt::format("\"{}\" is not one address", parts->host));

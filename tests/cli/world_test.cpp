@@ -56,7 +56,10 @@ TEST_F(World, AnotherXdpProgramOnTheInterface) {
         return run_program(words);
     };
     ASSERT_EQ(run_other("attach", "xd0").code, 0);
-    expect_refused("attach xd0", 4, "cannot attach to xd0: another XDP program \\(id [0-9]+, \".*\"\\) is on xd0.*");
+    expect_refused("attach xd0", 4,
+                   "cannot attach to xd0: another XDP program \\(id [0-9]+, \".*\"\\) is on xd0; detach it first: "
+                   "xdemux --instance " +
+                       other + " detach xd0");
     EXPECT_EQ(run_other("unload", "").code, 0);
     attach();
 }
@@ -161,9 +164,12 @@ TEST_F(World, AnInterfaceThatGoesAwayWhileAttached) {
     {
         const VethPair pair("gone0", "gone1");
         EXPECT_EQ(xdemux("attach gone0").code, 0);
+        expect_quiet("listener add tcp *:80 --dev gone0");
         run("ip link set gone0 down");
         run("ip link set gone0 name new0");
         EXPECT_EQ(expect_json("status", "status")["interfaces"][0]["dev"], "new0");
+        EXPECT_THAT(expect_prints("explain tcp 192.0.2.2:5 192.0.2.1:80 --dev new0"),
+                    HasSubstr("matched    listener tcp *:http on new0\n"));
         run("ip link set new0 name gone0");
     }
     // The next command clears what is left of it.

@@ -85,13 +85,23 @@ TEST_F(OpsAttach, leaves_another_program_alone_and_names_it) {
     for (const auto mode : {AttachMode::automatic, AttachMode::native, AttachMode::generic})
         EXPECT_THAT(failure(attach(other, on(near_device, mode)), ErrorKind::in_use),
                     MatchesRegex(fmt::format(".*another XDP program \\(id {}, \"xdemux\"\\) is on {}; detach it first: "
-                                             "bpftool link detach id [0-9]+",
-                                             program, near_device)));
+                                             "xdemux --instance {} detach {}",
+                                             program, near_device, name_, near_device)));
     AttachRequest dry = on(near_device);
     dry.dry_run = true;
     EXPECT_THAT(failure(attach(other, dry), ErrorKind::in_use), HasSubstr("another XDP program"));
     EXPECT_FALSE(PinDirectory(other).exists());
     EXPECT_EQ(interface_by_name(near_device)->xdp_prog_id, program);
+}
+
+TEST_F(OpsAttach, names_the_link_that_holds_a_strangers_program) {
+    make();
+    const auto program = pins_.open("prog");
+    ASSERT_TRUE(program);
+    const auto link = create_xdp_link(program->get(), interface_by_name(near_device).value(), AttachMode::generic);
+    ASSERT_TRUE(link);
+    EXPECT_THAT(failure(attach(name_, on(near_device)), ErrorKind::in_use),
+                HasSubstr(fmt::format("detach it first: bpftool link detach id {}", link_info(link->get())->id)));
 }
 
 TEST_F(OpsAttach, names_no_link_of_a_device_of_the_same_index_elsewhere) {

@@ -337,17 +337,19 @@ TEST(Findings, a_frame_of_more_than_a_page_needs_fragments) {
 TEST(Findings, another_program_blocks_and_ours_does_not) {
     auto facts = good_device();
     facts.device.xdp_prog_id = 42;
-    facts.program = "other";
+    facts.holder.program = "other";
     EXPECT_EQ(not_ok(judge_device(facts)).at(0).remedy, "ip link set dev eth0 xdp off");
-    facts.link = 7;
+    facts.holder.link = 7;
     const auto findings = not_ok(judge_device(facts));
     ASSERT_EQ(told(findings), "blocker xdp_program\n");
     EXPECT_EQ(findings[0].what, "another XDP program is on it (id 42, \"other\")");
     EXPECT_EQ(findings[0].remedy, "bpftool link detach id 7");
     EXPECT_FALSE(findings[0].cuts_off);
-    facts.program = "xdp_dispatcher";
+    facts.holder.program = "xdp_dispatcher";
     EXPECT_EQ(not_ok(judge_device(facts)).at(0).remedy, "xdp-loader unload eth0 --all")
         << "libxdp keeps pins of its own";
+    facts.holder = {"xdemux", 7, "edge"};
+    EXPECT_EQ(not_ok(judge_device(facts)).at(0).remedy, "xdemux --instance edge detach eth0");
     facts.ours = true;
     EXPECT_EQ(told(not_ok(judge_device(facts))), "");
 }

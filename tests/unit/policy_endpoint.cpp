@@ -262,7 +262,9 @@ TEST(LocalEndpoint, RefusesBadInputWithAMessageOfItsOwn) {
         {"192.0.2.1:", "the port is missing; use 192.0.2.1:PORT, or 192.0.2.1:* for all ports"},
         {"[::1]", "the port is missing; use [::1]:PORT, or [::1]:* for all ports"},
         {"[::1]:", "the port is missing; use [::1]:PORT, or [::1]:* for all ports"},
-        {":80", "the address is missing; use *:80 for any"},
+        {":80", "the address is missing; use ADDR:80, or *:80 for all addresses"},
+        {"80", "the address is missing; use ADDR:80, or *:80 for all addresses"},
+        {":", "the address is missing; use ADDR:PORT, or *:PORT for all addresses"},
         {"2001:db8::1:80", "an IPv6 address needs brackets; use [ADDR]:PORT"},
         {":::80", "an IPv6 address needs brackets; use [ADDR]:PORT"},
         {"192.0.2.1::80", "it mixes IPv4 and IPv6; use ADDR:PORT for IPv4 or [ADDR]:PORT for IPv6"},
@@ -313,6 +315,17 @@ TEST(SocketAddress, IsOneAddressAndOnePort) {
          {"*:80", "10.0.0.0/8:80", "[::/64]:80", "10.0.0.1:*", "10.0.0.1:1-2", "10.0.0.1:0", "10.0.0.1"}) {
         EXPECT_FALSE(SocketAddress::parse(text, Proto::tcp)) << text;
     }
+}
+
+TEST(SocketAddress, AsksForWhatIsMissingWithoutNamingASeveral) {
+    const std::vector<std::pair<std::string, std::string>> cases{
+        {"10.0.0.1", "the port is missing; use 10.0.0.1:PORT"},
+        {"[::1]:", "the port is missing; use [::1]:PORT"},
+        {":80", "the address is missing; use ADDR:80"},
+        {"80", "the address is missing; use ADDR:80"},
+    };
+    for (const auto& [text, why] : cases)
+        EXPECT_EQ(SocketAddress::parse(text, Proto::tcp).error().message(), "endpoint \"" + text + "\": " + why);
 }
 
 TEST(IanaRange, BeginsAndEndsWhereRfc6335SaysIt) {

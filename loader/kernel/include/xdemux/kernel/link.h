@@ -51,9 +51,17 @@ std::string program_name(std::uint32_t id);
 /// both, since links of all network namespaces are listed, and an ifindex counts in one.
 std::optional<std::uint32_t> find_xdp_link(std::uint32_t ifindex, std::uint32_t program_id);
 
-/// The command that takes the program of others off a device; libxdp's dispatcher wants its own tool. `program` is its
-/// name, empty where it may not be known; `link` as find_xdp_link() has it.
-std::string removal_command(std::string_view device, std::string_view program, std::optional<std::uint32_t> link);
+/// What is to be known of the XDP program that is on a device.
+struct XdpHolder {
+    std::string program{};                ///< its name; empty where it may not be known
+    std::optional<std::uint32_t> link{};  ///< as find_xdp_link() has it
+    std::string instance{};               ///< of xdemux, that it belongs to; empty: none
+};
+/// `device` has a program.
+XdpHolder xdp_holder(const Interface& device);
+
+/// The command by which its holder takes the program off a device; libxdp's dispatcher wants its own tool.
+std::string removal_command(std::string_view device, const XdpHolder& holder);
 
 /// What a failure to attach means, in words, with the way out. `error_number` is bpf(2)'s.
 Error attach_error(int error_number, const Interface& interface, AttachMode mode);

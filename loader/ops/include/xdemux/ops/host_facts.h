@@ -14,6 +14,7 @@
 #include <xdemux/base/error.h>
 #include <xdemux/kernel/ethtool.h>
 #include <xdemux/kernel/features.h>
+#include <xdemux/kernel/link.h>
 #include <xdemux/kernel/netlink.h>
 #include <xdemux/kernel/proc_net.h>
 #include <xdemux/kernel/process.h>
@@ -43,9 +44,8 @@ struct DeviceFacts {
     std::vector<Interface> above;  ///< see devices_above()
     bool forwards_ipv4 = false;
     bool forwards_ipv6 = false;
-    bool ours = false;                  ///< the program on it is this instance's
-    std::string program{};              ///< its name; empty where it may not be known
-    std::optional<std::uint32_t> link;  ///< what holds a program that is not ours
+    bool ours = false;   ///< the program on it is this instance's
+    XdpHolder holder{};  ///< of a program that is not ours
 };
 /// `ours` are the ifindexes to which the instance is attached; `all` the interfaces of the namespace.
 DeviceFacts device_facts(const Interface& device, std::span<const Interface> all, const std::set<std::uint32_t>& ours);

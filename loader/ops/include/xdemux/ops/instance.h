@@ -29,6 +29,9 @@ inline constexpr std::string_view default_instance = "default";
 Status check_instance_name(std::string_view name);
 
 /// How a new instance is made; of no meaning for one that exists.
+/// Most listeners of an instance: a quarter of the entries beyond which the kernel's own sums overflow.
+inline constexpr std::uint32_t most_listeners = 1U << 25U;
+
 struct InstanceOptions {
     Settings settings;
     std::uint32_t flows = 65'536;      ///< capacity
