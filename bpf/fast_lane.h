@@ -89,20 +89,20 @@ static __always_inline int may_drop(void)
 }
 
 /* IPv6's hash is made by a global function, since the stack has no room for what it takes. */
-static __always_inline __u64 flow_hash_near(struct xdp_md *ctx, const struct packet *p)
+static __always_inline __u64 flow_hash_fast(struct xdp_md *ctx, const struct packet *p)
 {
 	if (p->family == FAMILY_IPV6)
 		return flow_hash_frame(ctx, p->l3_offset, flow_ports(p), p->proto);
 	return flow_hash(p, FAMILY_IPV4);
 }
 
-/* As steer_near(), of a packet whose peer was read. */
+/* As steer_fast(), of a packet whose peer was read. */
 static __always_inline __u32 hand_over(struct xdp_md *ctx, const struct packet *p, __u32 listener,
 				       __u32 target)
 {
 	if (settings.rules.mode != MODE_ENFORCE)
 		return 0;
-	return steer_near(ctx, listener, target, flow_hash_near(ctx, p), headers_of(p));
+	return steer_fast(ctx, listener, target, flow_hash_fast(ctx, p), headers_of(p));
 }
 
 /* `rest` is the flow's, or NULL where flow_count() is to ask for it. Its atomic addition waits for
@@ -144,7 +144,7 @@ static __always_inline int ask_flow(struct xdp_md *ctx, const struct frame *f, s
 	__u64 found;
 
 	read_peer(f, p);
-	answer = flow_find_near(p, flow_hash_near(ctx, p), p->family, &match);
+	answer = flow_find_fast(p, flow_hash_fast(ctx, p), p->family, &match);
 	if (answer == FLOW_ABSENT)
 		return UNDECIDED;
 	if (answer == FLOW_FOUND)

@@ -36,7 +36,7 @@ _Static_assert(__builtin_offsetof(struct flow_ipv6, local_port) == 4 * sizeof(__
 enum flow_answer {
 	FLOW_ABSENT = 0,
 	FLOW_FOUND = 1,
-	FLOW_UNSURE = 2, /* of flow_find_near(): flow_find_frame() knows */
+	FLOW_UNSURE = 2, /* of flow_find_fast(): flow_find_frame() knows */
 };
 
 struct flow_match {
@@ -146,7 +146,7 @@ static __always_inline int flow_matches(__u32 place, const struct packet *p, __u
 
 /* What a flow's own word says of its first candidate there, which is nearly every packet's answer.
  * `family` is a constant. */
-static __always_inline enum flow_answer flow_find_near(const struct packet *p, __u64 hash,
+static __always_inline enum flow_answer flow_find_fast(const struct packet *p, __u64 hash,
 						       __u8 family, struct flow_match *match)
 {
 	__u64 candidates;

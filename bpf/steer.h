@@ -146,7 +146,7 @@ __noinline int steer(struct xdp_md *ctx, __u32 number, __u32 hash, __u32 headers
  * member's. 0: nobody did, or it is not as simple as that; then the frame is as it was, and the
  * full lane decides.
  */
-__noinline int steer_near(struct xdp_md *ctx, __u32 listener, __u32 target, __u32 hash,
+__noinline int steer_fast(struct xdp_md *ctx, __u32 listener, __u32 target, __u32 hash,
 			  __u32 headers)
 {
 	__u32 number = target ? target : listener_number(listener);

@@ -92,7 +92,7 @@ Status run_simulate(const GroupArguments& arguments, Session& session) {
     if (!change) return fail(change.error());
     const auto instance = session.open();
     if (!instance) return fail(instance.error());
-    const auto told = foresee_group(*instance, arguments.name, *change);
+    const auto told = simulate_group(*instance, arguments.name, *change);
     if (!told) return fail(told.error());
     if (session.json()) {
         print_forecast_json(arguments.name, *told, session.sink());

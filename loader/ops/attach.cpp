@@ -272,9 +272,9 @@ InstanceOptions options_of(const AttachRequest& request) {
 /// Asked last, when all else would do.
 Status guard_attach(const Instance& instance, const std::vector<Interface>& devices, const AttachRequest& request) {
     if (!request.safeguard || devices.empty()) return {};
-    const auto before = standing_of(instance, *request.safeguard);
+    const auto before = rules_in_force(instance, *request.safeguard);
     if (!before) return fail(before.error());
-    Standing after = *before;
+    RulesInForce after = *before;
     for (const auto& device : devices)
         after.devices.insert(device.ifindex);
     if (auto safe = check_operators(*before, after, *request.safeguard); !safe) return safe;

@@ -42,7 +42,8 @@ int step_of(LocalForm form) {
 }
 
 bool hears_both(const Endpoint& endpoint) {
-    return endpoint.local.form == LocalForm::wildcard && endpoint.local.family() == Family::ipv6 && !endpoint.v6only;
+    const bool wildcard = endpoint.local.form == LocalForm::wildcard;
+    return scope_of(endpoint.local.family(), wildcard, endpoint.v6only) == Scope::dual;
 }
 
 Rank rank_of(const Endpoint& endpoint) {
@@ -122,7 +123,7 @@ std::optional<Endpoint> row_of(const HostSocket& socket, const DeviceNames& devi
         row.local.form = LocalForm::wildcard;
         row.local.prefix.length = 0;
     }
-    row.v6only = socket.v6only && hears_both(row);
+    row.v6only = socket.v6only && socket.local.is_wildcard() && socket.scope() == Scope::ipv6;
     if (*state != EndpointState::listen) row.remote = SocketAddress{socket.remote, socket.remote_port};
     if (socket.ifindex != 0) {
         const auto device = devices.find(socket.ifindex);

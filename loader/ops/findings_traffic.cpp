@@ -61,17 +61,9 @@ class Covered {
     bool everything_ = false;
 };
 
-bool hears(Scope scope, Family family) {
-    return scope == Scope::dual || (scope == Scope::ipv4) == (family == Family::ipv4);
-}
-
-bool hears(const HostSocket& socket, Family family) {
-    return socket.local.family() == family || (socket.local.family() == Family::ipv6 && !socket.v6only);
-}
-
-bool is_met(Proto proto, Family family, const PortRange& ports, const Shelter& shelter, const TrafficFacts& facts) {
+bool is_met(Proto proto, Family family, const PortRange& ports, const TrafficRules& rules, const TrafficFacts& facts) {
     Covered covered;
-    for (const auto& [id, listener] : shelter.listeners.listeners()) {
+    for (const auto& [id, listener] : rules.listeners.listeners()) {
         if (listener.proto != proto || listener.local.form != LocalForm::wildcard || listener.device) continue;
         // Of one port it must let all packets through; in a range, what has a listener of its own was meant so.
         const bool passes = reaches_stack(listener.target.kind) && listener.guard.sources.empty();
@@ -79,18 +71,18 @@ bool is_met(Proto proto, Family family, const PortRange& ports, const Shelter& s
         if (counts && hears(listener.scope(), family)) covered.add(listener.local.ports);
     }
     for (const auto& socket : facts.sockets) {
-        if (shelter.host && socket.proto == proto && socket.waits_for_anyone() && socket.local.is_wildcard() &&
-            socket.ifindex == 0 && socket.local_port != 0 && hears(socket, family))
+        if (rules.host && socket.proto == proto && socket.waits_for_anyone() && socket.local.is_wildcard() &&
+            socket.ifindex == 0 && socket.local_port != 0 && hears(socket.scope(), family))
             covered.add(PortRange::one(socket.local_port));
     }
     return covered.covers(ports);
 }
 
-bool is_met(const Need& need, const Shelter& shelter, const TrafficFacts& facts) {
+bool is_met(const Need& need, const TrafficRules& rules, const TrafficFacts& facts) {
     for (const Proto proto : {Proto::tcp, Proto::udp}) {
         for (const Family family : {Family::ipv4, Family::ipv6}) {
             if ((need.proto && need.proto != proto) || (need.family && need.family != family)) continue;
-            if (!is_met(proto, family, need.ports, shelter, facts)) return false;
+            if (!is_met(proto, family, need.ports, rules, facts)) return false;
         }
     }
     return true;
@@ -112,13 +104,13 @@ std::string remedy_for(const Need& need) {
 
 class Judge {
   public:
-    Judge(const TrafficFacts& facts, const Shelter& shelter) : facts_(facts), shelter_(shelter) {}
+    Judge(const TrafficFacts& facts, const TrafficRules& rules) : facts_(facts), rules_(rules) {}
 
     /// Blocks, unless what is needed passes already.
     void need(std::string id, const Need& need, std::string what, std::string why) {
         Finding finding{Severity::blocker, FindingGroup::traffic, std::move(id),
                         fmt::format("{} {}", word_of(need.proto), endpoint_of(need)), std::move(what)};
-        if (is_met(need, shelter_, facts_)) {
+        if (is_met(need, rules_, facts_)) {
             finding.severity = Severity::ok;
             finding.what += ": passes";
         } else {
@@ -156,7 +148,7 @@ class Judge {
 
   private:
     const TrafficFacts& facts_;
-    const Shelter& shelter_;
+    const TrafficRules& rules_;
     std::vector<Finding> findings_;
 };
 
@@ -264,8 +256,8 @@ void judge_bound_sockets(Judge& judge) {
     for (const auto& socket : judge.facts().sockets) {
         const Interface* device = judge.above(socket.ifindex);
         if (device == nullptr || socket.local_port == 0) continue;
-        const bool dual = socket.local.family() == Family::ipv6 && socket.local.is_wildcard() && !socket.v6only;
-        const Need need{socket.proto, dual ? std::nullopt : std::optional(socket.local.family()),
+        const Need need{socket.proto,
+                        socket.scope() == Scope::dual ? std::nullopt : std::optional(socket.local.family()),
                         PortRange::one(socket.local_port)};
         bound.emplace(need, fmt::format("a socket on {} is bound to {}",
                                         SocketAddress{socket.local, socket.local_port}.to_string(), device->name));
@@ -298,8 +290,8 @@ std::string join_ports(std::vector<PortRange> ranges) {
 
 }  // namespace
 
-std::vector<Finding> judge_traffic(const TrafficFacts& facts, const Shelter& shelter) {
-    Judge judge(facts, shelter);
+std::vector<Finding> judge_traffic(const TrafficFacts& facts, const TrafficRules& rules) {
+    Judge judge(facts, rules);
     judge_packet_sockets(judge);
     judge_raw_sockets(judge);
     judge_rewrites(judge);

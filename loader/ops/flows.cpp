@@ -168,9 +168,9 @@ using FlowChange = std::function<void(OperatorFlows& after, const FlowLine& flow
 Status guard_flows(const Instance& instance, const std::optional<Safeguard>& safeguard, std::span<const FlowLine> flows,
                    const FlowChange& change) {
     if (!safeguard || safeguard->operators.empty()) return {};
-    const auto before = standing_of(instance, *safeguard);
+    const auto before = rules_in_force(instance, *safeguard);
     if (!before) return fail(before.error());
-    Standing after = *before;
+    RulesInForce after = *before;
     for (const auto& flow : flows) {
         const bool is_operators = std::ranges::any_of(safeguard->operators, [&](const Connection& connection) {
             return flow.key == FlowKey{Proto::tcp, connection.local, connection.remote};

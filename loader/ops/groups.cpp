@@ -245,7 +245,7 @@ Status delete_group(Instance& instance, std::string_view name, bool dry_run) {
     return {};
 }
 
-Result<GroupForecast> foresee_group(const Instance& instance, std::string_view name, const GroupChange& change) {
+Result<GroupForecast> simulate_group(const Instance& instance, std::string_view name, const GroupChange& change) {
     const auto plan = plan_change(instance, name, change);
     if (!plan) return fail(plan.error());
     return forecast(plan->before, plan->after);

@@ -2,19 +2,10 @@
 #include "host_order.h"
 
 namespace xdemux {
-namespace {
-
-bool hears_address(const HostSocket& socket, const Address& address) {
-    if (!socket.local.is_wildcard()) return socket.local == address;
-    if (socket.local.family() == address.family()) return true;
-    return socket.local.family() == Family::ipv6 && !socket.v6only;
-}
-
-}  // namespace
 
 bool hears(const HostSocket& socket, const FlowKey& packet, std::uint32_t ifindex) {
     if (socket.proto != packet.proto || socket.local_port != packet.local.port) return false;
-    if (socket.state == HostSocketState::close || !hears_address(socket, packet.local.address)) return false;
+    if (socket.state == HostSocketState::close || !socket.hears(packet.local.address)) return false;
     if (socket.ifindex != 0 && socket.ifindex != ifindex) return false;
     return socket.waits_for_anyone() ||
            (socket.remote == packet.remote.address && socket.remote_port == packet.remote.port);

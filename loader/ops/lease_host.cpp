@@ -16,10 +16,7 @@ namespace xdemux {
 namespace {
 
 bool holds(const HostSocket& socket, Proto proto, const Address& local) {
-    if (socket.proto != proto || socket.local_port == 0) return false;
-    if (socket.local == local) return true;
-    if (!socket.local.is_wildcard()) return false;
-    return socket.local.family() == local.family() || (socket.local.family() == Family::ipv6 && !socket.v6only);
+    return socket.proto == proto && socket.local_port != 0 && socket.hears(local);
 }
 
 /// Reserves what the register names, and frees what it names no longer.

@@ -274,9 +274,9 @@ Status check_plan(const Instance& instance, const ListenerSet& from, const Liste
 
 Status guard_listeners(const Instance& instance, const ListenerSet& wanted, const ListenerOptions& options) {
     if (!options.safeguard || options.safeguard->operators.empty()) return {};
-    const auto before = standing_of(instance, *options.safeguard);
+    const auto before = rules_in_force(instance, *options.safeguard);
     if (!before) return fail(before.error());
-    Standing after = *before;
+    RulesInForce after = *before;
     after.listeners = wanted;
     return check_operators(*before, after, *options.safeguard);
 }

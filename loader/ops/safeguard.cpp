@@ -13,7 +13,7 @@
 #include <xdemux/ops/safeguard.h>
 #include <xdemux/ops/settings.h>
 #include <xdemux/ops/targets.h>
-#include <xdemux/policy/foresight.h>
+#include <xdemux/policy/prediction.h>
 
 namespace xdemux {
 namespace {
@@ -32,37 +32,37 @@ std::string_view does(TargetKind action) {
     return action == TargetKind::drop ? "drops it" : "steers it away";
 }
 
-std::string name_listener(const Foreseen& foreseen, const Standing& standing) {
-    const Listener& listener = *standing.listeners.find(foreseen.listener);
+std::string name_listener(const Prediction& prediction, const RulesInForce& rules) {
+    const Listener& listener = *rules.listeners.find(prediction.listener);
     const std::string name = listener.name.empty() ? "" : fmt::format(" \"{}\"", listener.name);
     return fmt::format("listener {}{}", listener.describe(), name);
 }
 
-std::string name_rule(const Foreseen& foreseen, const Standing& standing) {
-    switch (foreseen.by) {
-        case ForeseenBy::flow:
-            return fmt::format("a flow with its addresses and ports {}", does(foreseen.action));
-        case ForeseenBy::listener:
-            return fmt::format("{} {}", name_listener(foreseen, standing), does(foreseen.action));
-        case ForeseenBy::source_denied:
-            return fmt::format("{} does not admit its source", name_listener(foreseen, standing));
-        case ForeseenBy::host_socket:
-        case ForeseenBy::closed:
+std::string name_rule(const Prediction& prediction, const RulesInForce& rules) {
+    switch (prediction.by) {
+        case PredictedBy::flow:
+            return fmt::format("a flow with its addresses and ports {}", does(prediction.action));
+        case PredictedBy::listener:
+            return fmt::format("{} {}", name_listener(prediction, rules), does(prediction.action));
+        case PredictedBy::source_denied:
+            return fmt::format("{} does not admit its source", name_listener(prediction, rules));
+        case PredictedBy::host_socket:
+        case PredictedBy::closed:
             break;
     }
-    const std::string_view why = standing.settings.host
+    const std::string_view why = rules.settings.host
                                      ? "and no listener and no socket that the kernel's look-up sees waits for it"
                                      : "no listener waits for it, and --no-host leaves the host's sockets out";
     return fmt::format("closed ports are {}, {}",
-                       standing.settings.closed == ClosedPolicy::reject ? "rejected" : "dropped", why);
+                       rules.settings.closed == ClosedPolicy::reject ? "rejected" : "dropped", why);
 }
 
 /// The rate to which a listener holds each source, where it decides: packets of a connection count too.
-std::optional<std::string> name_limit(const Foreseen& foreseen, const Standing& standing) {
-    if (foreseen.by != ForeseenBy::listener || standing.settings.mode != Mode::enforce) return std::nullopt;
-    const auto& rate = standing.listeners.find(foreseen.listener)->guard.rate;
+std::optional<std::string> name_limit(const Prediction& prediction, const RulesInForce& rules) {
+    if (prediction.by != PredictedBy::listener || rules.settings.mode != Mode::enforce) return std::nullopt;
+    const auto& rate = rules.listeners.find(prediction.listener)->guard.rate;
     if (!rate) return std::nullopt;
-    return fmt::format("{} holds it to {} packets a second", name_listener(foreseen, standing),
+    return fmt::format("{} holds it to {} packets a second", name_listener(prediction, rules),
                        rate->packets_per_second);
 }
 
@@ -72,11 +72,7 @@ bool answers(const HostSocket& socket, const Connection& connection) {
     if (socket.local == connection.local.address && socket.remote == connection.remote.address &&
         socket.remote_port == connection.remote.port)
         return true;
-    const Family family = connection.local.address.family();
-    const bool hears =
-        socket.local == connection.local.address ||
-        (socket.local.is_wildcard() && (socket.local.family() == family || (family == Family::ipv4 && !socket.v6only)));
-    return socket.state == HostSocketState::listen && hears;
+    return socket.state == HostSocketState::listen && socket.hears(connection.local.address);
 }
 
 /// Any of them will do for the look-up; one that is bound to no device is seen from each.
@@ -140,32 +136,32 @@ bool drops_closed(const Settings& settings) {
     return settings.mode == Mode::enforce && settings.closed != ClosedPolicy::pass;
 }
 
-std::optional<std::string> cut_by(const Standing& standing, const OperatorPath& path) {
+std::optional<std::string> cut_by(const RulesInForce& rules, const OperatorPath& path) {
     const Connection& connection = path.connection;
-    const auto flow = standing.flows.find(flow_key(connection));
-    for (const auto device : standing.devices) {
+    const auto flow = rules.flows.find(flow_key(connection));
+    for (const auto device : rules.devices) {
         if (!path.ingress.contains(device)) continue;
         const bool seen = path.socket && (path.bound == 0 || path.bound == device);
-        const PlannedRules rules{standing.listeners, standing.settings,
-                                 flow == standing.flows.end() ? std::nullopt : std::optional(flow->second), seen};
-        const auto foreseen = foresee(rules, {Proto::tcp, connection.local.address, connection.local.port, device, true,
-                                              connection.remote.address});
-        if (!reaches_stack(foreseen.action)) return name_rule(foreseen, standing);
-        if (auto limit = name_limit(foreseen, standing)) return limit;
+        const PlannedRules planned{rules.listeners, rules.settings,
+                                   flow == rules.flows.end() ? std::nullopt : std::optional(flow->second), seen};
+        const auto prediction = predict(planned, {Proto::tcp, connection.local.address, connection.local.port, device,
+                                                  true, connection.remote.address});
+        if (!reaches_stack(prediction.action)) return name_rule(prediction, rules);
+        if (auto limit = name_limit(prediction, rules)) return limit;
     }
     return std::nullopt;
 }
 
-Result<Standing> standing_of(const Instance& instance, const Safeguard& safeguard) {
-    Standing standing;
+Result<RulesInForce> rules_in_force(const Instance& instance, const Safeguard& safeguard) {
+    RulesInForce rules;
     auto listeners = read_listeners(instance);
     if (!listeners) return fail(listeners.error());
-    standing.listeners = std::move(*listeners);
-    standing.settings = settings_in_force(instance);
+    rules.listeners = std::move(*listeners);
+    rules.settings = settings_in_force(instance);
     const auto attached = attached_interfaces(instance);
     if (!attached) return fail(attached.error());
     for (const auto& each : *attached) {
-        if (each.state == InterfaceState::attached) standing.devices.insert(each.ifindex);
+        if (each.state == InterfaceState::attached) rules.devices.insert(each.ifindex);
     }
     for (const auto& connection : safeguard.operators) {
         const FlowKey key = flow_key(connection);
@@ -176,12 +172,12 @@ Result<Standing> standing_of(const Instance& instance, const Safeguard& safeguar
         if (!targets) return fail(targets.error());
         const auto flow = decode(encode(key), **stored, *targets);
         if (!flow) return fail(flow.error());
-        standing.flows.emplace(key, flow->target);
+        rules.flows.emplace(key, flow->target);
     }
-    return standing;
+    return rules;
 }
 
-Status check_paths(const Standing& before, const Standing& after, std::span<const OperatorPath> paths) {
+Status check_paths(const RulesInForce& before, const RulesInForce& after, std::span<const OperatorPath> paths) {
     for (const auto& path : paths) {
         const auto cut = cut_by(after, path);
         if (!cut || cut_by(before, path)) continue;
@@ -192,7 +188,7 @@ Status check_paths(const Standing& before, const Standing& after, std::span<cons
     return {};
 }
 
-Status check_operators(const Standing& before, const Standing& after, const Safeguard& safeguard) {
+Status check_operators(const RulesInForce& before, const RulesInForce& after, const Safeguard& safeguard) {
     const auto paths = operator_paths(safeguard);
     if (!paths) return fail(unknown(paths.error()));
     return check_paths(before, after, *paths);
@@ -214,7 +210,7 @@ Status refuse_for(std::span<const Finding> findings, const Settings& wanted, boo
                             first->what, more, way));
 }
 
-Status check_traffic(const Standing& before, const Standing& after, bool attaching) {
+Status check_traffic(const RulesInForce& before, const RulesInForce& after, bool attaching) {
     if (!drops_closed(after.settings) || after.devices.empty()) return {};
     const bool covered_before =
         drops_closed(before.settings) && before.settings.host == after.settings.host && before.devices == after.devices;

@@ -20,9 +20,9 @@ contract::settings settled(contract::settings settings, const contract::rules& r
 
 Status guard_settings(const Instance& instance, const Settings& wanted, const SettingsRequest& request) {
     if (!request.safeguard) return {};
-    const auto before = standing_of(instance, *request.safeguard);
+    const auto before = rules_in_force(instance, *request.safeguard);
     if (!before) return fail(before.error());
-    Standing after = *before;
+    RulesInForce after = *before;
     after.settings = wanted;
     if (auto safe = check_operators(*before, after, *request.safeguard); !safe) return safe;
     return check_traffic(*before, after, false);

@@ -58,9 +58,7 @@ std::vector<Address> SocketShadows::addresses_of(const HostSocket& socket) const
     if (!socket.local.is_wildcard()) return {socket.local};
     std::vector<Address> addresses;
     for (const Address& address : locals_) {
-        const bool heard =
-            address.family() == socket.local.family() || (socket.local.family() == Family::ipv6 && !socket.v6only);
-        if (heard && addresses.size() < most_addresses) addresses.push_back(address);
+        if (socket.hears(address) && addresses.size() < most_addresses) addresses.push_back(address);
     }
     return addresses;
 }

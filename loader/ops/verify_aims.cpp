@@ -44,7 +44,7 @@ Aim aim_of(const HostSocket& socket) {
     if (socket.local.is_wildcard()) {
         aim.local.form = LocalForm::wildcard;
         aim.local.prefix.length = 0;
-        aim.both_families = socket.local.family() == Family::ipv6 && !socket.v6only;
+        aim.both_families = socket.scope() == Scope::dual;
     }
     if (socket.remote_port != 0) aim.remote = SocketAddress{socket.remote, socket.remote_port};
     return aim;

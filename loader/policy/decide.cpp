@@ -14,7 +14,7 @@ using Condition = std::function<bool(const Listener&)>;
 bool hears(const Listener& listener, const PacketFacts& packet) {
     const Family family = packet.destination.family();
     const bool wildcard = listener.local.form == LocalForm::wildcard;
-    const bool family_fits = listener.scope() == Scope::dual || listener.local.family() == family;
+    const bool family_fits = hears(listener.scope(), family);
     const bool address_fits = wildcard ? packet.local : listener.local.prefix.contains(packet.destination);
     const bool device_fits = !listener.device || listener.ifindex() == packet.ifindex;
     return listener.proto == packet.proto && listener.local.ports.covers(packet.port) && family_fits && address_fits &&

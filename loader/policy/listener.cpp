@@ -52,8 +52,7 @@ bool Listener::may_be_reached() const {
 }
 
 Scope Listener::scope() const {
-    if (local.family() == Family::ipv4) return Scope::ipv4;
-    return local.form == LocalForm::wildcard && !v6only ? Scope::dual : Scope::ipv6;
+    return scope_of(local.family(), local.form == LocalForm::wildcard, v6only);
 }
 
 std::string Listener::describe() const {

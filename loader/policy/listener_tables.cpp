@@ -13,10 +13,6 @@ constexpr std::size_t index_of(Family family) {
     return static_cast<std::size_t>(family);
 }
 
-bool hears(Scope scope, Family family) {
-    return scope == Scope::dual || (scope == Scope::ipv4) == (family == Family::ipv4);
-}
-
 ExactForm exact_form(const ListenerPlace& place) {
     if (place.form == LocalForm::exact) return ExactForm::address;
     switch (place.scope) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The examination of a real host, and that what is foreseen of rules is what the program does.
+// The examination of a real host, and that what is predicted of rules is what the program does.
 #include <algorithm>
 #include <random>
 
@@ -15,7 +15,7 @@
 #include <xdemux/ops/locals.h>
 #include <xdemux/ops/safeguard.h>
 #include <xdemux/ops/settings.h>
-#include <xdemux/policy/foresight.h>
+#include <xdemux/policy/prediction.h>
 
 #include "support/instance_fixture.h"
 
@@ -163,7 +163,7 @@ std::vector<ListenerChange> some_listeners(std::mt19937& random) {
     return changes;
 }
 
-TEST_F(OpsDoctor, what_is_foreseen_is_what_the_program_does) {
+TEST_F(OpsDoctor, what_is_predicted_is_what_the_program_does) {
     ASSERT_TRUE(attach(name_, on(near_device)));
     std::mt19937 random(4);
     for (int round = 0; round < 12; ++round) {
@@ -179,11 +179,11 @@ TEST_F(OpsDoctor, what_is_foreseen_is_what_the_program_does) {
             const auto told = ask(instance, destination);
             const auto to = SocketAddress::parse(destination, Proto::tcp).value();
             const PlannedRules rules{listeners, settings_in_force(instance)};
-            const auto foreseen = foresee(rules, {Proto::tcp, to.address, to.port, ::if_nametoindex("xd0"), true,
-                                                  Address::parse("192.0.2.2").value()});
-            EXPECT_EQ(static_cast<int>(foreseen.verdict), static_cast<int>(told.verdict)) << round << destination;
-            EXPECT_EQ(static_cast<int>(foreseen.action), static_cast<int>(told.action)) << round << destination;
-            EXPECT_EQ(foreseen.listener, told.listener ? told.listener->id : 0) << round << destination;
+            const auto prediction = predict(rules, {Proto::tcp, to.address, to.port, ::if_nametoindex("xd0"), true,
+                                                    Address::parse("192.0.2.2").value()});
+            EXPECT_EQ(static_cast<int>(prediction.verdict), static_cast<int>(told.verdict)) << round << destination;
+            EXPECT_EQ(static_cast<int>(prediction.action), static_cast<int>(told.action)) << round << destination;
+            EXPECT_EQ(prediction.listener, told.listener ? told.listener->id : 0) << round << destination;
         }
         for (const auto& [id, each] : listeners.listeners())
             ASSERT_TRUE(change_listeners(instance, std::vector{ListenerChange{ListenerVerb::remove, each}}));

@@ -138,9 +138,9 @@ enum path_answer path_find_in_fast_lane(const struct flow_key* key, __u32* use) 
     enum flow_answer answer;
 
     if (key->family == FAMILY_IPV6)
-        answer = flow_find_near(&p, flow_hash(&p, FAMILY_IPV6), FAMILY_IPV6, &match);
+        answer = flow_find_fast(&p, flow_hash(&p, FAMILY_IPV6), FAMILY_IPV6, &match);
     else
-        answer = flow_find_near(&p, flow_hash(&p, FAMILY_IPV4), FAMILY_IPV4, &match);
+        answer = flow_find_fast(&p, flow_hash(&p, FAMILY_IPV4), FAMILY_IPV4, &match);
     *use = FLOW_ANSWER_USE(flow_answer_of(&match));
     return (enum path_answer)answer;
 }

@@ -24,17 +24,18 @@ OperatorPath by_eth0() {
     return {login, {eth0}, true, 0};
 }
 
-Standing enforcing(ClosedPolicy closed = ClosedPolicy::drop) {
+RulesInForce enforcing(ClosedPolicy closed = ClosedPolicy::drop) {
     return {{}, {Mode::enforce, closed, true}, {eth0}, {}};
 }
 
-void add(Standing& standing, const char* endpoint, TargetKind target, const char* name = "", std::uint32_t device = 0) {
+void add(RulesInForce& rules, const char* endpoint, TargetKind target, const char* name = "",
+         std::uint32_t device = 0) {
     Listener listener;
     listener.local = LocalEndpoint::parse(endpoint, Proto::tcp).value();
     listener.target = {target};
     listener.name = name;
     if (device != 0) listener.device = Device{device, "eth"};
-    ASSERT_TRUE(standing.listeners.add(listener));
+    ASSERT_TRUE(rules.listeners.add(listener));
 }
 
 TEST(Safeguard, a_connection_whose_socket_is_seen_goes_on) {
@@ -42,47 +43,47 @@ TEST(Safeguard, a_connection_whose_socket_is_seen_goes_on) {
 }
 
 TEST(Safeguard, the_rule_that_cuts_is_named) {
-    auto standing = enforcing();
-    add(standing, "*:22", TargetKind::drop, "no-ssh");
-    EXPECT_EQ(cut_by(standing, by_eth0()), "listener tcp [::]:22 \"no-ssh\" drops it");
-    standing = enforcing();
-    add(standing, "192.0.2.0/24:*", TargetKind::reject);
-    EXPECT_EQ(cut_by(standing, by_eth0()), "listener tcp 192.0.2.0/24:* rejects it");
-    standing = enforcing();
-    standing.flows[{Proto::tcp, login.local, login.remote}] = {TargetKind::drop};
-    EXPECT_EQ(cut_by(standing, by_eth0()), "a flow with its addresses and ports drops it");
+    auto rules = enforcing();
+    add(rules, "*:22", TargetKind::drop, "no-ssh");
+    EXPECT_EQ(cut_by(rules, by_eth0()), "listener tcp [::]:22 \"no-ssh\" drops it");
+    rules = enforcing();
+    add(rules, "192.0.2.0/24:*", TargetKind::reject);
+    EXPECT_EQ(cut_by(rules, by_eth0()), "listener tcp 192.0.2.0/24:* rejects it");
+    rules = enforcing();
+    rules.flows[{Proto::tcp, login.local, login.remote}] = {TargetKind::drop};
+    EXPECT_EQ(cut_by(rules, by_eth0()), "a flow with its addresses and ports drops it");
 }
 
 TEST(Safeguard, the_precedence_decides) {
-    auto standing = enforcing();
-    add(standing, "*:22", TargetKind::drop);
-    add(standing, "192.0.2.1:22", TargetKind::pass);
-    EXPECT_EQ(cut_by(standing, by_eth0()), std::nullopt);
-    standing.flows[{Proto::tcp, login.local, login.remote}] = {TargetKind::reject};
-    EXPECT_EQ(cut_by(standing, by_eth0()), "a flow with its addresses and ports rejects it");
+    auto rules = enforcing();
+    add(rules, "*:22", TargetKind::drop);
+    add(rules, "192.0.2.1:22", TargetKind::pass);
+    EXPECT_EQ(cut_by(rules, by_eth0()), std::nullopt);
+    rules.flows[{Proto::tcp, login.local, login.remote}] = {TargetKind::reject};
+    EXPECT_EQ(cut_by(rules, by_eth0()), "a flow with its addresses and ports rejects it");
 }
 
 TEST(Safeguard, a_guard_that_does_not_admit_the_operator_is_named) {
     for (const auto& [source, admitted] : {std::pair{"198.51.100.0/24", true}, {"10.0.0.0/8", false}}) {
-        auto standing = enforcing();
+        auto rules = enforcing();
         Listener listener;
         listener.local = LocalEndpoint::parse("*:22", Proto::tcp).value();
         listener.guard.sources = {Prefix::parse(source).value()};
-        ASSERT_TRUE(standing.listeners.add(listener));
-        EXPECT_EQ(cut_by(standing, by_eth0()),
+        ASSERT_TRUE(rules.listeners.add(listener));
+        EXPECT_EQ(cut_by(rules, by_eth0()),
                   admitted ? std::nullopt : std::optional("listener tcp [::]:22 does not admit its source"));
     }
 }
 
 TEST(Safeguard, a_rate_that_throttles_the_operator_is_named) {
-    auto standing = enforcing();
+    auto rules = enforcing();
     Listener listener;
     listener.local = LocalEndpoint::parse("*:22", Proto::tcp).value();
     listener.guard.rate = Rate{100, 100};
-    ASSERT_TRUE(standing.listeners.add(listener));
-    EXPECT_EQ(cut_by(standing, by_eth0()), "listener tcp [::]:22 holds it to 100 packets a second");
-    standing.settings.mode = Mode::monitor;
-    EXPECT_EQ(cut_by(standing, by_eth0()), std::nullopt);
+    ASSERT_TRUE(rules.listeners.add(listener));
+    EXPECT_EQ(cut_by(rules, by_eth0()), "listener tcp [::]:22 holds it to 100 packets a second");
+    rules.settings.mode = Mode::monitor;
+    EXPECT_EQ(cut_by(rules, by_eth0()), std::nullopt);
 }
 
 TEST(Safeguard, nothing_is_safe_where_the_paths_cannot_be_told) {
@@ -100,11 +101,11 @@ TEST(Safeguard, nothing_is_safe_where_the_paths_cannot_be_told) {
 }
 
 TEST(Safeguard, without_the_hosts_word_its_socket_is_closed) {
-    auto standing = enforcing();
-    standing.settings.host = false;
-    EXPECT_THAT(cut_by(standing, by_eth0()).value_or(""), HasSubstr("--no-host"));
-    standing.settings.closed = ClosedPolicy::pass;
-    EXPECT_EQ(cut_by(standing, by_eth0()), std::nullopt);
+    auto rules = enforcing();
+    rules.settings.host = false;
+    EXPECT_THAT(cut_by(rules, by_eth0()).value_or(""), HasSubstr("--no-host"));
+    rules.settings.closed = ClosedPolicy::pass;
+    EXPECT_EQ(cut_by(rules, by_eth0()), std::nullopt);
 }
 
 TEST(Safeguard, a_socket_bound_to_another_device_is_not_seen) {
@@ -116,21 +117,21 @@ TEST(Safeguard, a_socket_bound_to_another_device_is_not_seen) {
 }
 
 TEST(Safeguard, monitor_mode_and_other_interfaces_cut_nothing) {
-    auto standing = enforcing();
-    add(standing, "*:22", TargetKind::drop);
-    standing.settings.mode = Mode::monitor;
-    EXPECT_EQ(cut_by(standing, by_eth0()), std::nullopt);
-    standing.settings.mode = Mode::enforce;
-    standing.devices = {eth1};
-    EXPECT_EQ(cut_by(standing, by_eth0()), std::nullopt);
-    standing.devices = {eth0, eth1};
-    EXPECT_NE(cut_by(standing, by_eth0()), std::nullopt);
+    auto rules = enforcing();
+    add(rules, "*:22", TargetKind::drop);
+    rules.settings.mode = Mode::monitor;
+    EXPECT_EQ(cut_by(rules, by_eth0()), std::nullopt);
+    rules.settings.mode = Mode::enforce;
+    rules.devices = {eth1};
+    EXPECT_EQ(cut_by(rules, by_eth0()), std::nullopt);
+    rules.devices = {eth0, eth1};
+    EXPECT_NE(cut_by(rules, by_eth0()), std::nullopt);
 }
 
 TEST(Safeguard, a_listener_on_another_device_cuts_nothing) {
-    auto standing = enforcing();
-    add(standing, "0.0.0.0:22", TargetKind::drop, "", eth1);
-    EXPECT_EQ(cut_by(standing, by_eth0()), std::nullopt);
+    auto rules = enforcing();
+    add(rules, "0.0.0.0:22", TargetKind::drop, "", eth1);
+    EXPECT_EQ(cut_by(rules, by_eth0()), std::nullopt);
 }
 
 TEST(Safeguard, only_a_change_for_the_worse_is_refused) {

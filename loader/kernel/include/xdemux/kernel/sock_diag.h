@@ -12,6 +12,7 @@
 #include <xdemux/policy/address.h>
 #include <xdemux/policy/flow.h>
 #include <xdemux/policy/proto.h>
+#include <xdemux/policy/scope.h>
 
 namespace xdemux {
 
@@ -55,6 +56,11 @@ struct HostSocket {
 
     [[nodiscard]] bool waits_for_anyone() const {
         return state == HostSocketState::listen || state == HostSocketState::unconnected;
+    }
+    [[nodiscard]] Scope scope() const { return scope_of(local.family(), local.is_wildcard(), v6only); }
+    /// Whether packets to that address are for it, as far as addresses tell.
+    [[nodiscard]] bool hears(const Address& address) const {
+        return local.is_wildcard() ? xdemux::hears(scope(), address.family()) : local == address;
     }
 };
 

@@ -51,12 +51,12 @@ std::vector<Finding> judge_kernel(const KernelFacts& facts);
 std::vector<Finding> judge_device(const DeviceFacts& facts);
 
 /// What is, or is planned to be, in force when the traffic is judged.
-struct Shelter {
+struct TrafficRules {
     const ListenerSet& listeners;
     bool host = true;  ///< the kernel's socket look-up is asked
 };
 /// Who would lose packets that no listener and, in host mode, no socket in sight waits for.
-std::vector<Finding> judge_traffic(const TrafficFacts& facts, const Shelter& shelter);
+std::vector<Finding> judge_traffic(const TrafficFacts& facts, const TrafficRules& rules);
 
 /// Listeners, the host's sockets and ours, on ports that the kernel may hand to outgoing connections.
 std::vector<Finding> judge_ephemeral(const TrafficFacts& facts, const ListenerSet& listeners);

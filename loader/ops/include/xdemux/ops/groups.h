@@ -35,7 +35,7 @@ Status change_group(Instance& instance, std::string_view name, const GroupChange
 Status delete_group(Instance& instance, std::string_view name, bool dry_run = false);
 
 /// What change_group() would move; changes nothing. Errors as there.
-Result<GroupForecast> foresee_group(const Instance& instance, std::string_view name, const GroupChange& change);
+Result<GroupForecast> simulate_group(const Instance& instance, std::string_view name, const GroupChange& change);
 
 struct GroupMemberRow {
     Target target;

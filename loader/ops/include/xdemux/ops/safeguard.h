@@ -31,7 +31,7 @@ struct Safeguard {
 Result<Safeguard> own_safeguard();
 
 /// The rules and where they are in force, or will be.
-struct Standing {
+struct RulesInForce {
     ListenerSet listeners;
     Settings settings;
     std::set<std::uint32_t> devices;  ///< ifindexes that are attached
@@ -47,23 +47,23 @@ struct OperatorPath {
 };
 
 /// Which rule would cut the connection, or throttle it: "listener tcp *:22 drops it"; none where it goes on. Pure.
-std::optional<std::string> cut_by(const Standing& standing, const OperatorPath& path);
+std::optional<std::string> cut_by(const RulesInForce& rules, const OperatorPath& path);
 
 /// In enforce mode with closed ports dropped or rejected.
 bool drops_closed(const Settings& settings);
 
 /// What stands now.
-Result<Standing> standing_of(const Instance& instance, const Safeguard& safeguard);
+Result<RulesInForce> rules_in_force(const Instance& instance, const Safeguard& safeguard);
 
 /// ErrorKind::refused where `after` cuts what `before` does not, naming the connection and the rule. Pure.
-Status check_paths(const Standing& before, const Standing& after, std::span<const OperatorPath> paths);
+Status check_paths(const RulesInForce& before, const RulesInForce& after, std::span<const OperatorPath> paths);
 /// The same of the paths that the operators' packets take now, but for connections that are not of this host. Fails too
 /// where the kernel does not tell the paths: what is not known must not be taken for safe.
-Status check_operators(const Standing& before, const Standing& after, const Safeguard& safeguard);
+Status check_operators(const RulesInForce& before, const RulesInForce& after, const Safeguard& safeguard);
 
 /// ErrorKind::refused where `after` drops closed ports, `before` does not or not everywhere, and someone waits for
 /// packets unseen; names the finding and its remedy. `attaching`: the remedy is given for an instance that begins.
-Status check_traffic(const Standing& before, const Standing& after, bool attaching);
+Status check_traffic(const RulesInForce& before, const RulesInForce& after, bool attaching);
 /// The refusal, if there is a reason among the findings. Pure.
 Status refuse_for(std::span<const Finding> findings, const Settings& wanted, bool attaching);
 

@@ -14,6 +14,7 @@
 #include <xdemux/policy/endpoint.h>
 #include <xdemux/policy/guard.h>
 #include <xdemux/policy/proto.h>
+#include <xdemux/policy/scope.h>
 #include <xdemux/policy/target.h>
 
 namespace xdemux {
@@ -25,9 +26,6 @@ struct Device {
 
     friend bool operator==(const Device& a, const Device& b) { return a.ifindex == b.ifindex; }
 };
-
-/// Which packets a listener hears, by family. Only a wildcard can be `dual`.
-enum class Scope : std::uint8_t { ipv4, ipv6, dual };
 
 struct Listener {
     std::uint32_t id = 0;  ///< 1 and up, handed out by the ListenerSet; 0 before that

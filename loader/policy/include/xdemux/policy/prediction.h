@@ -21,21 +21,21 @@ struct PlannedRules {
 };
 
 /// Which step decides; named as the reasons are.
-enum class ForeseenBy : std::uint8_t {
+enum class PredictedBy : std::uint8_t {
     flow,
     listener,
-    source_denied,  ///< by the listener's guard; its rate is not foreseen
+    source_denied,  ///< by the listener's guard; its rate is not predicted
     host_socket,
     closed,
 };
 
-struct Foreseen {
+struct Prediction {
     TargetKind verdict = TargetKind::pass;  ///< what enforce mode does
     TargetKind action = TargetKind::pass;   ///< what is done
-    ForeseenBy by = ForeseenBy::closed;
+    PredictedBy by = PredictedBy::closed;
     std::uint32_t listener = 0;  ///< its id, where it or its guard decides
 };
 
-Foreseen foresee(const PlannedRules& rules, const PacketFacts& packet);
+Prediction predict(const PlannedRules& rules, const PacketFacts& packet);
 
 }  // namespace xdemux
