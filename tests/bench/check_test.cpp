@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The bench must refuse to time what does not happen: rows that are wrong on purpose, and right ones beside them.
-#include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -13,6 +11,7 @@
 
 #include "bench.h"
 #include "scenario.h"
+#include "shared/privilege.h"
 #include "support/testbed.h"
 #include "timer.h"
 
@@ -75,25 +74,17 @@ TEST(BenchCheck, RefusesAMixOfWhichOnePacketIsWrong) {
     EXPECT_THAT(refusal({"a", packets, REASON_LISTENER_WILDCARD, VERDICT_PASS, {}}), HasSubstr("cannot time \"a\""));
 }
 
-constexpr int skipped = 77;  // SKIP_RETURN_CODE in CMakeLists.txt
-
-// A privileged test that cannot run is a skip on a laptop, and a failure in CI.
-int cannot_run(const char* reason) {
-    std::fprintf(stderr, "bench_check_tests cannot run: %s\n", reason);
-    return std::getenv("CI") != nullptr ? EXIT_FAILURE : skipped;
-}
-
 }  // namespace
 }  // namespace xdemux::bench::check_test
 
 int main(int argc, char** argv) {
     ::testing::InitGoogleTest(&argc, argv);
     if (GTEST_FLAG_GET(list_tests)) return RUN_ALL_TESTS();
-    if (::geteuid() != 0) return xdemux::bench::check_test::cannot_run("it needs root; run it with sudo");
+    if (::geteuid() != 0) return xdemux::test::cannot_run("it needs root; run it with sudo");
     try {
         xdemux::test::Testbed::set_up();
     } catch (const std::exception& error) {
-        return xdemux::bench::check_test::cannot_run(error.what());
+        return xdemux::test::cannot_run(error.what());
     }
     const int result = RUN_ALL_TESTS();
     xdemux::test::Testbed::tear_down();

@@ -13,11 +13,10 @@
 
 #include "ephemeral.h"
 #include "render/plot.h"
+#include "shared/privilege.h"
 
 namespace xdemux::bench {
 namespace {
-
-constexpr int skipped = 77;  // SKIP_RETURN_CODE in CMakeLists.txt
 
 struct Options {
     bool json = false, quick = false;
@@ -52,11 +51,6 @@ void run(const Options& options) {
         throw std::runtime_error("cannot write the figures to standard output");
 }
 
-int cannot_run(const char* reason) {
-    std::fprintf(stderr, "bench: cannot run: %s\n", reason);
-    return std::getenv("CI") != nullptr ? EXIT_FAILURE : skipped;
-}
-
 int run_main(int argc, char** argv) {
     CLI::App app("What leasing a port costs, and connections with and without.", "ephemeral_bench");
     Options options;
@@ -64,8 +58,8 @@ int run_main(int argc, char** argv) {
     app.add_flag("--quick", options.quick, "a check rather than a measurement");
     app.add_option("--plot", options.plot, "draw connections per second into a .png or .svg")->type_name("FILE");
     CLI11_PARSE(app, argc, argv);
-    if (::geteuid() != 0) return cannot_run("it needs root; run it with sudo");
-    if (::unshare(CLONE_NEWNET) != 0) return cannot_run("it may make no network namespace");
+    if (::geteuid() != 0) return test::cannot_run("it needs root; run it with sudo");
+    if (::unshare(CLONE_NEWNET) != 0) return test::cannot_run("it may make no network namespace");
     try {
         run(options);
     } catch (const std::exception& error) {

@@ -22,6 +22,7 @@
 #include "flow.h"
 #include "scenario.h"
 #include "sender.h"
+#include "shared/shell.h"
 #include "subject.h"
 #include "support/testbed.h"
 #include "timer.h"
@@ -128,9 +129,9 @@ Timed time_receiver(const Receiver& receiver, Sender& sender, const Flow& flow, 
 
 // What the frames are addressed to, whom the kernel's resets go to, and frames from a device without a program.
 void prepare_devices() {
-    test::run_command(fmt::format("ip link set xd0 address {}", test::host_mac));
-    test::run_command(fmt::format("ip neigh replace {} lladdr {} dev xd0", test::peer_ipv4, test::peer_mac));
-    test::run_command("ethtool -K xd0 gro on");
+    test::run(fmt::format("ip link set xd0 address {}", test::host_mac));
+    test::run(fmt::format("ip neigh replace {} lladdr {} dev xd0", test::peer_ipv4, test::peer_mac));
+    test::run("ethtool -K xd0 gro on");
 }
 
 // The receivers in each round after one another, and the flow alone before them.

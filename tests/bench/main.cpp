@@ -19,6 +19,7 @@
 #include "flood.h"
 #include "host_sockets.h"
 #include "report.h"
+#include "shared/privilege.h"
 #include "sockets.h"
 #include "support/testbed.h"
 
@@ -28,7 +29,6 @@ namespace {
 constexpr std::uint32_t fewest_rounds = 7, most_rounds = 1000;
 constexpr std::uint32_t quick_repeats = 100'000;
 constexpr double busy = 1.5;  // load average; the bench alone, run again and again, comes to 1
-constexpr int skipped = 77;   // SKIP_RETURN_CODE in CMakeLists.txt
 
 struct Options {
     Effort effort;
@@ -125,12 +125,6 @@ int run_bench(const Options& options) {
     return status;
 }
 
-// A privileged test that cannot run is a skip on a laptop, and a failure in CI.
-int cannot_run(const char* reason) {
-    std::fprintf(stderr, "bench: cannot run: %s\n", reason);
-    return std::getenv("CI") != nullptr ? EXIT_FAILURE : skipped;
-}
-
 int run_main(int argc, char** argv) {
     CLI::App app("What a packet costs, over a program that only drops.", "bench");
     Options options;
@@ -139,11 +133,11 @@ int run_main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? EXIT_SUCCESS : 2;
     }
-    if (::geteuid() != 0) return cannot_run("it needs root; run it with sudo");
+    if (::geteuid() != 0) return test::cannot_run("it needs root; run it with sudo");
     try {
         test::Testbed::set_up();
     } catch (const std::exception& error) {
-        return cannot_run(error.what());
+        return test::cannot_run(error.what());
     }
     return run_bench(options);
 }

@@ -15,12 +15,11 @@
 #include <unistd.h>
 
 #include "run.h"
+#include "shared/privilege.h"
 #include "support/netns_fixture.h"
 
 namespace xdemux::oracle {
 namespace {
-
-constexpr int skipped = 77;  // SKIP_RETURN_CODE in CMakeLists.txt
 
 /// The test bed of the namespace tests: xd0 here, xd1 in a namespace of its own.
 class Link {
@@ -35,12 +34,6 @@ class Link {
     test::NamedNetns peer_;
     test::VethPair pair_;
 };
-
-// A privileged test that cannot run is a skip on a laptop, and a failure in CI.
-int cannot_run(const char* reason) {
-    std::fprintf(stderr, "xdemux_oracle cannot run: %s\n", reason);
-    return std::getenv("CI") != nullptr ? EXIT_FAILURE : skipped;
-}
 
 void print_counts(const char* title, const std::map<std::string, Count>& counts) {
     fmt::print("\n{:<48} {:>10} {:>10} {:>10}\n", title, "Agreed", "By design", "Mismatched");
@@ -80,8 +73,8 @@ int main(int argc, char** argv) {
     app.add_option("--sends", request.sends, "packets that are really sent");
     app.add_option("--seed", request.seed, "of everything that is drawn");
     CLI11_PARSE(app, argc, argv);
-    if (::geteuid() != 0) return oracle::cannot_run("it needs root; run it with sudo");
-    if (::unshare(CLONE_NEWNET) != 0) return oracle::cannot_run(std::strerror(errno));
+    if (::geteuid() != 0) return test::cannot_run("it needs root; run it with sudo");
+    if (::unshare(CLONE_NEWNET) != 0) return test::cannot_run(std::strerror(errno));
     try {
         test::run("ip link set lo up");
         const oracle::Link link;

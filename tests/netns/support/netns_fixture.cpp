@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "support/netns_fixture.h"
 
-#include <array>
-#include <charconv>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <stdexcept>
-#include <thread>
 
 #include <fmt/format.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <xdemux/kernel/netns.h>
@@ -35,35 +29,6 @@ std::unique_ptr<Topology> topology;
 
 }  // namespace
 
-double time_scale() {
-    const char* text = std::getenv("XDEMUX_TIME_SCALE");
-    if (text == nullptr) return 1.0;
-    double scale = 0;
-    const char* end = text + std::strlen(text);
-    const auto [parsed, error] = std::from_chars(text, end, scale);
-    if (error != std::errc() || parsed != end || scale <= 0)
-        throw std::runtime_error(fmt::format("XDEMUX_TIME_SCALE is \"{}\", not a positive number", text));
-    return scale;
-}
-
-int patience_ms(int milliseconds) {
-    return static_cast<int>(milliseconds * time_scale());
-}
-
-std::string run(const std::string& command) {
-    FILE* pipe = ::popen(fmt::format("{{ {} ; }} 2>&1", command).c_str(), "re");
-    if (pipe == nullptr) throw std::runtime_error(fmt::format("cannot run \"{}\"", command));
-    std::string output;
-    std::array<char, 4096> chunk;
-    while (const std::size_t size = std::fread(chunk.data(), 1, chunk.size(), pipe))
-        output.append(chunk.data(), size);
-    const int status = ::pclose(pipe);
-    if (status != 0)
-        throw std::runtime_error(fmt::format("\"{}\" ended with status {}: {}", command,
-                                             WIFEXITED(status) ? WEXITSTATUS(status) : status, output));
-    return output;
-}
-
 bool tells_driver_features() {
     utsname name{};
     int major = 0, minor = 0;
@@ -76,16 +41,6 @@ std::string run_in(const std::string& netns, const std::string& command) {
     const auto scope = NetnsScope::enter(netns);
     if (!scope) throw std::runtime_error(scope.error().message());
     return run(command);
-}
-
-bool wait_until(const std::function<bool()>& condition, std::chrono::milliseconds limit) {
-    using Clock = std::chrono::steady_clock;
-    const auto deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(limit * time_scale());
-    while (!condition()) {
-        if (Clock::now() >= deadline) return condition();
-        std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    return true;
 }
 
 NamedNetns::NamedNetns() {

@@ -4,30 +4,18 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
 
 #include <gtest/gtest.h>
 
-namespace xdemux::test {
+#include "shared/shell.h"
+#include "shared/waiting.h"
 
-/// Runs a shell command in the calling thread's namespace and returns what it printed, stdout and stderr together.
-/// Throws std::runtime_error with the command and its output unless it exits with 0.
-std::string run(const std::string& command);
+namespace xdemux::test {
 
 /// As run(), in the namespace `netns`. bpffs stays visible there, unlike under `ip netns exec`.
 std::string run_in(const std::string& netns, const std::string& command);
-
-/// XDEMUX_TIME_SCALE, a positive number that limits on waiting are multiplied by, which an emulated machine sets; 1
-/// unless it is set.
-double time_scale();
-/// So many milliseconds as poll(2) takes them, multiplied by time_scale().
-int patience_ms(int milliseconds);
-
-/// Asks until `condition` holds; false once `limit`, multiplied by time_scale(), is over.
-bool wait_until(const std::function<bool()>& condition,
-                std::chrono::milliseconds limit = std::chrono::milliseconds(5000));
 
 /// Whether the running kernel tells what a driver can do with XDP: since Linux 6.3 (the netdev family of generic
 /// netlink).

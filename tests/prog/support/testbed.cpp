@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "support/testbed.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <fstream>
@@ -20,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "shared/shell.h"
 #include "support/bpf_maps.h"
 
 namespace xdemux::test {
@@ -60,14 +59,13 @@ void Testbed::set_up() {
     if (::unshare(CLONE_NEWNET) != 0) give_up("cannot make a network namespace");
     auto bed = std::make_unique<Testbed>();
     bed->cpu_ = pin_to_one_cpu();
-    run_command("ip link set lo up");
-    run_command("ip link add xd0 type veth peer name xd1");
+    run("ip link set lo up");
+    run("ip link add xd0 type veth peer name xd1");
     // Frames to either are for this host, as the test programs' tables have it (local_tables.h).
-    run_command("ip link set xd0 address " + std::string(host_mac) + " && ip link set xd1 address " +
-                std::string(peer_mac));
-    run_command("ip link set xd0 up && ip link set xd1 up");
-    run_command("ip addr add 192.0.2.1/24 dev xd0 && ip addr add 2001:db8::1/64 dev xd0 nodad");
-    run_command("ip route add 203.0.113.0/24 via 192.0.2.2 && ip -6 route add 2001:db8:bb::/48 via 2001:db8::2");
+    run("ip link set xd0 address " + std::string(host_mac) + " && ip link set xd1 address " + std::string(peer_mac));
+    run("ip link set xd0 up && ip link set xd1 up");
+    run("ip addr add 192.0.2.1/24 dev xd0 && ip addr add 2001:db8::1/64 dev xd0 nodad");
+    run("ip route add 203.0.113.0/24 via 192.0.2.2 && ip -6 route add 2001:db8:bb::/48 via 2001:db8::2");
     bed->ifindex_ = index_of_device("xd0");
     bed->other_ifindex_ = index_of_device("xd1");
     testbed = std::move(bed);
@@ -76,7 +74,7 @@ void Testbed::set_up() {
 
 void Testbed::tear_down() {
     testbed.reset();
-    run_command("ip link del xd0");
+    run("ip link del xd0");
 }
 
 void Testbed::set_forwarding(bool on) {
@@ -120,26 +118,6 @@ void wait_for_next_jiffy() {
         if (!wait_until([&] { return coarse_now_ns() != before; }))
             throw std::runtime_error("the coarse clock stands still");
     }
-}
-
-double time_scale() {
-    const char* scale = std::getenv("XDEMUX_TIME_SCALE");
-    return scale != nullptr ? std::max(1.0, std::atof(scale)) : 1.0;
-}
-
-bool wait_until(const std::function<bool()>& condition) {
-    using Clock = std::chrono::steady_clock;
-    const auto limit = std::chrono::duration<double>(5.0 * time_scale());
-    const auto start = Clock::now();
-    while (!condition()) {
-        if (Clock::now() - start > limit) return condition();
-        ::sched_yield();
-    }
-    return true;
-}
-
-void run_command(const std::string& command) {
-    if (std::system(command.c_str()) != 0) throw std::runtime_error("\"" + command + "\" failed");
 }
 
 }  // namespace xdemux::test

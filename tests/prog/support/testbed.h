@@ -5,10 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 
+#include "shared/waiting.h"
 #include "support/packet_builder.h"
 
 namespace xdemux::test {
@@ -48,11 +48,5 @@ class Testbed {
 void wait_for_next_jiffy();
 /// CLOCK_MONOTONIC_COARSE.
 std::uint64_t coarse_now_ns();
-/// XDEMUX_TIME_SCALE, which an emulated machine sets; 1 at least.
-double time_scale();
-/// Asks until `condition` holds; false after five seconds times time_scale().
-bool wait_until(const std::function<bool()>& condition);
-/// Throws unless the shell command ends with 0.
-void run_command(const std::string& command);
 
 }  // namespace xdemux::test
