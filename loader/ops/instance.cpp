@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
 #include <cassert>
-#include <cerrno>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
-#include <sys/random.h>
 
 #include <xdemux/kernel/bpffs.h>
 #include <xdemux/kernel/clock.h>
-#include <xdemux/kernel/encode.h>
-#include <xdemux/kernel/link.h>
-#include <xdemux/kernel/netns.h>
 #include <xdemux/kernel/privilege.h>
-#include <xdemux/kernel/socket_lookup.h>
 #include <xdemux/ops/instance.h>
 #include <xdemux/ops/lease_host.h>
 #include <xdemux/ops/listeners.h>
@@ -23,19 +17,14 @@
 #include <xdemux/ops/xsks.h>
 
 #include "group_maps.h"
+#include "instance_netns.h"
+#include "new_instance.h"
 #include "pinned_settings.h"
 
 namespace xdemux {
 namespace {
 
 constexpr std::size_t max_instance_name = 32;
-constexpr std::uint64_t default_rejects_per_second = 1000;  // per CPU
-constexpr std::uint32_t most_scan_slots = 4096;
-constexpr std::uint32_t fewest_scan_slots = 256;
-constexpr std::uint64_t scan_memory = std::uint64_t{16} << 20;            // bytes, of all CPUs
-constexpr std::uint64_t shared_counters_from = std::uint64_t{256} << 20;  // bytes of both port counters, per CPU
-constexpr std::uint32_t smallest_listen_table = 65'536;
-constexpr std::uint32_t largest_table = 1U << 27;  // entries; beyond it the kernel's own sums overflow
 
 bool is_name_character(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
@@ -51,150 +40,12 @@ Status require_host() {
     return require_bpffs(std::string(PinDirectory::bpffs));
 }
 
-/// The name of the namespace with that cookie, as far as it may be found; of the host's own, which has none, a path.
-std::string find_netns(std::uint64_t cookie) {
-    auto names = known_netns();
-    names.emplace_back("/proc/1/ns/net");
-    for (const auto& name : names) {
-        const auto scope = NetnsScope::enter(name);
-        if (scope && netns_cookie().value_or(0) == cookie) return name;
-    }
-    return {};
-}
-
-Error belongs_elsewhere(const std::string& instance, const std::string& netns) {
-    const std::string where =
-        netns.empty() ? std::string("another network namespace") : fmt::format("the network namespace \"{}\"", netns);
-    const std::string remedy = netns.empty() ? std::string() : fmt::format("use --netns {}, or ", netns);
-    return {ErrorKind::in_use, fmt::format("instance \"{}\" belongs to {}; {}choose another name with --instance",
-                                           instance, where, remedy)};
-}
-
-Status check_netns(const std::string& instance, const contract::settings& settings) {
-    const auto here = netns_cookie();
-    if (!here) return fail(here.error());
-    if (*here == settings.netns_cookie) return {};
-    return fail(belongs_elsewhere(instance, find_netns(settings.netns_cookie)));
-}
-
-bool has_live_links(const PinDirectory& pins) {
-    for (const auto& pin : pins.links().value_or(std::vector<LinkPin>{})) {
-        const auto link = pins.open_link(pin.ifindex);
-        if (!link) continue;
-        if (const auto info = link_info(link->get()); info && info->ifindex != 0) return true;
-    }
-    if (!pins.has_socket_lookup()) return false;
-    const auto link = pins.open("sk_lookup_link");
-    return link && socket_lookup_is_live(link->get()).value_or(false);
-}
-
-/// Whether this namespace may end it: its own, or one of which nothing is left.
-Status check_unload(const PinDirectory& pins, const Result<contract::settings>& settings) {
-    const auto here = netns_cookie();
-    if (!settings || !here || *here == settings->netns_cookie) return {};
-    const std::string name = find_netns(settings->netns_cookie);
-    if (name.empty() && !has_live_links(pins)) return {};
-    return fail(belongs_elsewhere(pins.instance(), name));
-}
-
-/// Where it was, since its leases keep ports from the kernel there, and not here. `going`: what is hidden of it.
-Status end_leases_of(const std::string& instance, const PinDirectory& going) {
-    const auto settings = read_settings(going, check_upgrade);
-    const auto here = netns_cookie();
-    if (!settings || !here || *here == settings->netns_cookie) return end_leases(instance);
-    const std::string netns = find_netns(settings->netns_cookie);
-    if (netns.empty() && has_live_links(going)) return fail(belongs_elsewhere(instance, netns));
-    if (netns.empty()) return forget_leases(instance);
-    const auto scope = NetnsScope::enter(netns);
-    return scope ? end_leases(instance) : Status(fail(scope.error()));
-}
-
 /// What a killed writer left. An unload that had begun is carried on to its end.
 Status clear_leftovers(const PinDirectory& pins) {
     if (const auto going = pins.going()) {
         if (auto ended = end_leases_of(pins.instance(), *going); !ended) return ended;
     }
     return pins.clear_leftovers();
-}
-
-Result<std::uint64_t> random_key() {
-    std::uint64_t key = 0;
-    while (key == 0) {
-        if (::getrandom(&key, sizeof key, 0) != sizeof key) return fail_system(errno, "cannot draw a random key");
-    }
-    return key;
-}
-
-Result<bool> counters_are_shared(const InstanceOptions& options) {
-    if (options.shared_port_counters) return *options.shared_port_counters;
-    const auto cpus = possible_cpus();
-    if (!cpus) return fail(cpus.error());
-    return *cpus * (2 * std::uint64_t{contract::PORT_INDEXES} * sizeof(contract::traffic)) > shared_counters_from;
-}
-
-/// Slots for sources of scans: fewer where many CPUs each have theirs.
-Result<std::uint32_t> scan_slots() {
-    const auto cpus = possible_cpus();
-    if (!cpus) return fail(cpus.error());
-    std::uint32_t slots = most_scan_slots;
-    while (slots > fewest_scan_slots && *cpus * slots * sizeof(contract::scanner) > scan_memory)
-        slots /= 2;
-    return slots;
-}
-
-Result<contract::settings> new_settings(const InstanceOptions& options) {
-    const auto cookie = netns_cookie();
-    if (!cookie) return fail(cookie.error());
-    const auto key = random_key();
-    if (!key) return fail(key.error());
-    const auto hash_key = random_key();
-    if (!hash_key) return fail(hash_key.error());
-    const auto slots = scan_slots();
-    if (!slots) return fail(slots.error());
-    const auto shared = counters_are_shared(options);
-    if (!shared) return fail(shared.error());
-    contract::settings settings{};
-    settings.contract = contract::CONTRACT_VERSION;
-    settings.rules = encode(options.settings);
-    settings.fallback = settings.rules;
-    if (options.confirm) {
-        settings.fallback.mode = contract::MODE_MONITOR;
-        settings.confirm_by_ns = confirm_deadline(*options.confirm);
-    }
-    settings.shared_counters = *shared ? 1 : 0;
-    settings.netns_cookie = *cookie;
-    settings.trace_key = *key;
-    settings.rejects_per_second = default_rejects_per_second;
-    settings.hash_key = *hash_key;
-    settings.scan_slots = *slots;
-    if (auto made = make_flow_settings(options.flows, settings); !made) return fail(made.error());
-    return settings;
-}
-
-Result<TableSizes> table_sizes(const InstanceOptions& options, const contract::settings& settings) {
-    if (options.listeners < 1 || options.listeners > most_listeners)
-        return fail(ErrorKind::usage, fmt::format("a table of {} listeners is not possible; 1 to {} are",
-                                                  options.listeners, most_listeners));
-    const auto cpus = possible_cpus();
-    if (!cpus) return fail(cpus.error());
-    const std::uint32_t places = settings.flow_lines * contract::FLOW_LINE_PLACES;
-    const std::uint32_t derived = std::max(smallest_listen_table, options.listeners * 4);
-    return TableSizes{
-        {"flow_lines4", settings.flow_lines},
-        {"flow_lines6", settings.flow_lines},
-        {"flows4", places},
-        {"flows6", places},
-        {"flow_carries", places / 4},
-        {"listeners", options.listeners},
-        {"listener_counts", options.listeners + 1},
-        {"listen_addrs", derived},
-        {"listen_prefixes", derived},
-        {"guards", options.listeners + 1},
-        {"guard_sources", derived},
-        {"scanners", settings.scan_slots},
-        {"listener_targets", options.listeners + 1},
-        {"cpus", static_cast<std::uint32_t>(*cpus)},
-    };
 }
 
 struct LockedPins {
