@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -10,6 +9,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <xdemux/base/number.h>
 #include <xdemux/kernel/operator.h>
 #include <xdemux/kernel/process.h>
 #include <xdemux/kernel/sock_diag.h>
@@ -23,10 +23,9 @@ std::optional<SocketAddress> end_of(std::string address, std::string_view port) 
     address.resize(std::min(address.size(), address.find('%')));
     if (address.starts_with(mapped) && address.find('.') != std::string::npos) address.erase(0, mapped.size());
     const auto parsed = Address::parse(address);
-    std::uint16_t number = 0;
-    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-    if (!parsed || error != std::errc() || end != port.data() + port.size()) return std::nullopt;
-    return SocketAddress{*parsed, number};
+    const auto number = whole_number<std::uint16_t>(port);
+    if (!parsed || !number) return std::nullopt;
+    return SocketAddress{*parsed, *number};
 }
 
 /// 0 where it has none, or is gone. /proc/PID/stat: "PID (NAME) STATE PPID ...", and the name may hold anything.

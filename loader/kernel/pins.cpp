@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <filesystem>
 
@@ -10,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <xdemux/base/number.h>
 #include <xdemux/kernel/bpffs.h>
 #include <xdemux/kernel/link.h>
 #include <xdemux/kernel/pins.h>
@@ -135,12 +135,8 @@ Result<std::vector<LinkPin>> PinDirectory::links() const {
     std::vector<LinkPin> found;
     for (const auto& name : *names) {
         if (!name.starts_with(link_prefix)) continue;
-        LinkPin pin;
-        const char* end = name.data() + name.size();
-        const auto [parsed, error] = std::from_chars(name.data() + link_prefix.size(), end, pin.ifindex);
-        if (error != std::errc() || parsed != end) continue;
-        pin.path = path_of(name);
-        found.push_back(std::move(pin));
+        const auto ifindex = whole_number<std::uint32_t>(std::string_view(name).substr(link_prefix.size()));
+        if (ifindex) found.push_back({*ifindex, path_of(name)});
     }
     std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.ifindex < b.ifindex; });
     return found;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -10,6 +9,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <xdemux/base/number.h>
 #include <xdemux/kernel/proc_net.h>
 
 namespace xdemux {
@@ -23,14 +23,6 @@ Words words_of(const std::string& line) {
     for (std::string word; stream >> word;)
         words.push_back(word);
     return words;
-}
-
-template <typename T>
-std::optional<T> number(std::string_view text, int base = 10) {
-    T value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
 }
 
 /// /proc/net is that of the process's first thread; a thread may be elsewhere. What does not exist is empty.
@@ -49,7 +41,7 @@ auto read(const char* name, Parse parse) -> Result<decltype(parse(std::declval<s
 std::optional<SocketAddress> service_address(const std::string& text) {
     const auto colon = text.rfind(':');
     if (colon == std::string::npos) return std::nullopt;
-    const auto port = number<std::uint16_t>(std::string_view(text).substr(colon + 1), 16);
+    const auto port = whole_number<std::uint16_t>(std::string_view(text).substr(colon + 1), 16);
     const std::string_view host = std::string_view(text).substr(0, colon);
     if (!port) return std::nullopt;
     if (host.starts_with('[') && host.ends_with(']')) {
@@ -58,7 +50,7 @@ std::optional<SocketAddress> service_address(const std::string& text) {
             return std::nullopt;
         return SocketAddress{Address::ipv6(bytes), *port};
     }
-    const auto word = number<std::uint32_t>(host, 16);
+    const auto word = whole_number<std::uint32_t>(host, 16);
     if (!word) return std::nullopt;
     const auto byte = [&](unsigned shift) { return static_cast<std::uint8_t>(*word >> shift); };
     return SocketAddress{Address::ipv4({byte(24), byte(16), byte(8), byte(0)}), *port};
@@ -72,9 +64,9 @@ std::vector<PacketSocket> parse_packet_sockets(std::istream& text) {
     for (std::string line; std::getline(text, line);) {
         const Words words = words_of(line);
         if (words.size() < 9) continue;
-        const auto ethertype = number<std::uint16_t>(words[3], 16);
-        const auto ifindex = number<std::uint32_t>(words[4]);
-        const auto inode = number<std::uint64_t>(words[8]);
+        const auto ethertype = whole_number<std::uint16_t>(words[3], 16);
+        const auto ifindex = whole_number<std::uint32_t>(words[4]);
+        const auto inode = whole_number<std::uint64_t>(words[8]);
         if (ethertype && ifindex && inode) sockets.push_back({*ethertype, *ifindex, *inode});
     }
     return sockets;
@@ -88,8 +80,8 @@ std::vector<RawSocket> parse_raw_sockets(std::istream& text, Family family) {
         if (words.size() < 10) continue;
         const auto colon = words[1].rfind(':');
         if (colon == std::string::npos) continue;
-        const auto protocol = number<std::uint16_t>(std::string_view(words[1]).substr(colon + 1), 16);
-        const auto inode = number<std::uint64_t>(words[9]);
+        const auto protocol = whole_number<std::uint16_t>(std::string_view(words[1]).substr(colon + 1), 16);
+        const auto inode = whole_number<std::uint64_t>(words[9]);
         if (protocol && *protocol <= 255 && inode)
             sockets.push_back({family, static_cast<std::uint8_t>(*protocol), *inode});
     }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <charconv>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include <xdemux/base/fd.h>
+#include <xdemux/base/number.h>
 #include <xdemux/kernel/process.h>
 
 namespace xdemux {
@@ -19,14 +19,6 @@ struct DirCloser {
     void operator()(DIR* directory) const { ::closedir(directory); }
 };
 using DirPtr = std::unique_ptr<DIR, DirCloser>;
-
-template <typename T>
-std::optional<T> whole_number(std::string_view text) {
-    T value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
 
 /// "socket:[4711]" -> 4711
 std::optional<std::uint64_t> socket_inode(std::string_view link) {

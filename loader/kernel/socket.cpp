@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
@@ -13,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <xdemux/base/number.h>
 #include <xdemux/kernel/socket.h>
 
 #ifndef SO_NETNS_COOKIE
@@ -33,11 +33,7 @@ Result<Fd> duplicate(int fd, const std::string& what) {
 
 std::optional<int> environment_number(const char* name) {
     const char* text = std::getenv(name);
-    if (text == nullptr) return std::nullopt;
-    int number = 0;
-    const char* end = text + std::strlen(text);
-    const auto [parsed, error] = std::from_chars(text, end, number);
-    return error == std::errc() && parsed == end ? std::optional(number) : std::nullopt;
+    return text == nullptr ? std::nullopt : whole_number<int>(text);
 }
 
 /// The names of what was passed, in order; those that have none are "unknown", as sd_listen_fds(3) has it.

@@ -2,12 +2,12 @@
 #include "shared_endpoints.h"
 
 #include <cassert>
-#include <charconv>
 #include <map>
 #include <set>
 
 #include <fmt/format.h>
 
+#include <xdemux/base/number.h>
 #include <xdemux/kernel/encode.h>
 #include <xdemux/kernel/grace.h>
 #include <xdemux/ops/targets.h>
@@ -89,10 +89,7 @@ bool is_shared_endpoint(const Target& group) {
 }
 
 std::uint32_t front_of_endpoint(const Target& group) {
-    std::uint32_t listener = 0;
-    const char* end = group.name.data() + group.name.size();
-    std::from_chars(group.name.data() + 1, end, listener);
-    return listener;
+    return whole_number<std::uint32_t>(std::string_view(group.name).substr(1)).value_or(0);
 }
 
 Result<bool> is_led_to(const Tables& tables, std::uint32_t number, const Target& group) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
 #include <cassert>
-#include <charconv>
 #include <cstring>
 #include <optional>
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <xdemux/base/number.h>
 #include <xdemux/policy/address.h>
 
 namespace xdemux {
@@ -43,14 +43,13 @@ Address make(Family family, const Address::Bytes& bytes) {
 }
 
 Result<std::uint8_t> parse_length(std::string_view text, std::string_view prefix, Family family) {
-    unsigned length = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
+    const auto length = whole_number<std::uint8_t>(text);
     const unsigned bits = address_bits(family);
-    if (error != std::errc{} || end != text.data() + text.size() || length > bits) {
+    if (!length || *length > bits) {
         return fail(ErrorKind::usage,
                     fmt::format("prefix \"{}\": length \"{}\" is no number from 0 to {}", prefix, text, bits));
     }
-    return static_cast<std::uint8_t>(length);
+    return *length;
 }
 
 }  // namespace

@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 
+#include <xdemux/base/number.h>
 #include <xdemux/policy/group.h>
 #include <xdemux/policy/target_table.h>
 
 namespace xdemux {
 namespace {
-
-std::optional<std::uint32_t> weight_of(std::string_view text) {
-    std::uint32_t weight = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), weight);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return weight;
-}
 
 struct ReadMember {
     GroupMember member;
@@ -26,7 +19,8 @@ struct ReadMember {
 Result<ReadMember> read_member(std::string_view text) {
     auto whole = Target::parse(text);
     const auto equals = text.rfind('=');
-    const auto weight = equals == std::string_view::npos ? std::nullopt : weight_of(text.substr(equals + 1));
+    const auto weight =
+        equals == std::string_view::npos ? std::nullopt : whole_number<std::uint32_t>(text.substr(equals + 1));
     auto front = weight ? Target::parse(text.substr(0, equals)) : whole;
     if (weight && front && *weight > max_maglev_weight)
         return fail(ErrorKind::usage,

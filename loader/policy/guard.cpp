@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 
+#include <xdemux/base/number.h>
 #include <xdemux/policy/batch.h>
 #include <xdemux/policy/guard.h>
 
@@ -21,10 +21,8 @@ std::string sources_text(const std::vector<Prefix>& sources) {
 }
 
 Result<std::uint32_t> parse_count(std::string_view text, std::string_view option) {
-    std::uint32_t number = 0;
-    const char* last = text.data() + text.size();
-    const auto [end, error] = std::from_chars(text.data(), last, number);
-    if (error == std::errc{} && end == last && number >= 1 && number <= Rate::most) return number;
+    const auto number = whole_number<std::uint32_t>(text);
+    if (number && *number >= 1 && *number <= Rate::most) return *number;
     return fail(ErrorKind::usage,
                 fmt::format("{} \"{}\" is no number of packets from 1 to {}", option, text, Rate::most));
 }

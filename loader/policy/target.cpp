@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <iterator>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include <xdemux/base/number.h>
 #include <xdemux/policy/listener.h>
 #include <xdemux/policy/target.h>
 
@@ -21,13 +21,6 @@ constexpr std::string_view forms =
 std::optional<TargetKind> simple_kind(std::string_view text) {
     const auto* found = std::ranges::find(simple_kinds, text, target_kind_name);
     return found == simple_kinds.end() ? std::nullopt : std::optional(*found);
-}
-
-std::optional<std::uint32_t> number(std::string_view text, int base = 10) {
-    std::uint32_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
 }
 
 std::vector<std::string_view> split(std::string_view text, char at) {
@@ -45,7 +38,7 @@ std::optional<MacAddress> parse_mac(std::string_view text) {
     MacAddress mac{};
     if (parts.size() != mac.size()) return std::nullopt;
     for (std::size_t i = 0; i < mac.size(); ++i) {
-        const auto byte = parts[i].size() == 2 ? number(parts[i], 16) : std::nullopt;
+        const auto byte = parts[i].size() == 2 ? whole_number<std::uint32_t>(parts[i], 16) : std::nullopt;
         if (!byte) return std::nullopt;
         mac[i] = static_cast<std::uint8_t>(*byte);
     }
@@ -95,8 +88,8 @@ class Reader {
 
     Status read_cpus(std::string_view value) {
         const auto dash = value.find('-');
-        const auto first = number(value.substr(0, dash));
-        const auto last = dash == std::string_view::npos ? first : number(value.substr(dash + 1));
+        const auto first = whole_number<std::uint32_t>(value.substr(0, dash));
+        const auto last = dash == std::string_view::npos ? first : whole_number<std::uint32_t>(value.substr(dash + 1));
         if (!first || !last) return fail(bad(text_, "cpu wants a CPU's number, or two as N-M"));
         if (*last < *first) return fail(bad(text_, "its CPUs run backwards"));
         target_.first_cpu = *first;
@@ -136,7 +129,7 @@ class Reader {
     }
 
     Status read_queue(std::string_view value) {
-        const auto frames = number(value);
+        const auto frames = whole_number<std::uint32_t>(value);
         if (!frames || *frames == 0 || *frames > Target::max_queue)
             return fail(bad(text_, fmt::format("queue is a number of frames from 1 to {}", Target::max_queue)));
         target_.queue = *frames;
