@@ -226,15 +226,15 @@ TEST_F(Scan, OfAFloodIsNotedAsFarAsTheBudgetOfAJiffyGoesAndTheRestCounted) {
     touch(peer_ipv4, 80);
     const __u64 used = program().scan_budget().touches;
     EXPECT_EQ(used, 1U);
-    // The budget of this jiffy is used up, unless the next one has begun meanwhile.
+    // The budget of this jiffy is used up, unless the next one has begun meanwhile; so what takes long stands outside.
     ASSERT_TRUE(wait_until([&] {
+        const std::uint32_t noted = only_scanner().packets;
         touch(peer_ipv4, 80);
         scan_budget budget = program().scan_budget();
         budget.touches = SCAN_TOUCHES_MAX;
         program().set_scan_budget(budget);
-        const std::uint32_t noted = only_scanner().packets;
         touch(peer_ipv4, 80);
-        return program().scan_budget().skipped == 1 && only_scanner().packets == noted;
+        return program().scan_budget().skipped == 1 && only_scanner().packets == noted + 1;
     }));
     wait_for_next_jiffy();
     const std::uint32_t noted = only_scanner().packets;
