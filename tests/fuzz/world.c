@@ -187,6 +187,20 @@ long bpf_sk_assign(struct bpf_sk_lookup* ctx, struct bpf_sock* sk, __u64 flags) 
     return 0;
 }
 
+__s64 bpf_csum_diff(const void* from, __u32 from_size, const void* to, __u32 to_size, __u32 seed) {
+    const uint8_t* bytes = to;
+    __u64 sum = seed;
+    __u32 i;
+
+    if (from || from_size || to_size % 4 || to_size > 512)
+        die("a checksum is asked for as the kernel does not give it");
+    for (i = 0; i < to_size; i++)
+        sum += (__u64)bytes[i] << 8 * (i & 1);
+    while (sum >> 32)
+        sum = (sum & 0xffffffff) + (sum >> 32);
+    return (__s64)sum;
+}
+
 /* Whoever is to have the packet may be gone. */
 int world_redirect(void) {
     return draw_byte() & 1 ? XDP_REDIRECT : XDP_ABORTED;

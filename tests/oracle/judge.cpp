@@ -19,8 +19,8 @@ constexpr std::string_view tcp_ipv6_devices = "tcp IPv6, bound to the device bes
 // A UDP reuseport group ends the search too (udp4_lib_lookup2); and a device weighs more there than the family.
 constexpr std::string_view udp_ipv4_devices = "udp IPv4, bound to the device beside unbound";
 constexpr std::string_view udp_ipv6_devices = "udp IPv6, bound to the device beside unbound";
-// And in older kernels (seen on 6.1) before a connection was looked at that is bound to another device than the group.
-constexpr std::string_view udp_groups = "udp connection beside a group of another device";
+// And in older kernels (seen on 6.1 and 6.12) before a connection was looked at that is none of the group's.
+constexpr std::string_view udp_groups = "udp connection beside a group of others";
 
 constexpr std::array all_classes = {elsewhere,        tcp_ipv4_devices, tcp_ipv6_devices,
                                     udp_ipv4_devices, udp_ipv6_devices, udp_groups};
@@ -65,10 +65,16 @@ bool is_one_of(std::span<const SocketSpec* const> sockets, const Found& found) {
     });
 }
 
+/// As udp_reuseport_add_sock() has it, of those on one address.
+bool are_one_group(const SocketSpec& a, const SocketSpec& b) {
+    return a.sharing == Sharing::reuseport && b.sharing == Sharing::reuseport && a.device == b.device &&
+           a.ipv6_socket == b.ipv6_socket && a.v6only == b.v6only;
+}
+
 bool is_beside_group(const SocketSpec& connection, std::span<const SocketSpec> sockets, const Packet& packet) {
     const auto waiting = candidates(sockets, packet);
     return packet.key.proto == Proto::udp && std::any_of(waiting.begin(), waiting.end(), [&](const SocketSpec* socket) {
-               return socket->sharing == Sharing::reuseport && socket->device != connection.device &&
+               return socket->sharing == Sharing::reuseport && !are_one_group(*socket, connection) &&
                       socket->local.address == connection.local.address;
            });
 }

@@ -77,7 +77,7 @@ TEST(Judge, AFlowHasNoDevice) {
     EXPECT_EQ(judge(std::vector{connected}, to_it, {}, flow).outcome, Outcome::mismatch);
 }
 
-TEST(Judge, AGroupThatHidesAConnectionOfAnotherDeviceIsByDesign) {
+TEST(Judge, AGroupThatHidesAConnectionOfAnotherDeviceOrFamilyIsByDesign) {
     SocketSpec group = waiting(Proto::udp, "192.0.2.1:80");
     group.sharing = Sharing::reuseport;
     SocketSpec connected = waiting(Proto::udp, "192.0.2.1:80", Port::near);
@@ -89,7 +89,10 @@ TEST(Judge, AGroupThatHidesAConnectionOfAnotherDeviceIsByDesign) {
     EXPECT_EQ(judge(std::vector{group, connected}, to_it, flow, who(group)).outcome, Outcome::mismatch);
     EXPECT_EQ(judge(std::vector{group, connected}, to_it, {}, flow).outcome, Outcome::mismatch);
     connected.device = Port::any;
+    connected.sharing = Sharing::reuseport;
     EXPECT_EQ(judge(std::vector{group, connected}, to_it, who(group), flow).outcome, Outcome::mismatch);
+    connected.ipv6_socket = true;
+    EXPECT_EQ(judge(std::vector{group, connected}, to_it, who(group), flow).outcome, Outcome::by_design);
     group.sharing = Sharing::alone;
     connected.device = Port::near;
     EXPECT_EQ(judge(std::vector{group, connected}, to_it, who(group), flow).outcome, Outcome::mismatch);

@@ -33,8 +33,8 @@ class Interruption : public Watch {
   private:
     void pause() {
         if (accesses_++ != nth_) return;
-        Watch unwatched;
-        const Watching watching(unwatched);
+        Watch plain;
+        const Watching watching(plain);
         intruder_();
     }
 

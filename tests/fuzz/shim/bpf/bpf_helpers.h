@@ -56,6 +56,7 @@ __u32 bpf_get_prandom_u32(void);
 long world_loop(__u32 times, long (*each)(__u32 index, void* with), void* with);
 #define bpf_loop(times, each, with, flags) world_loop((times), (long (*)(__u32, void*))(each), (with))
 
+__s64 bpf_csum_diff(const void* from, __u32 from_size, const void* to, __u32 to_size, __u32 seed);
 __u64 bpf_xdp_get_buff_len(struct xdp_md* ctx);
 long bpf_xdp_load_bytes(struct xdp_md* ctx, __u32 offset, void* to, __u32 len);
 long bpf_xdp_adjust_head(struct xdp_md* ctx, int delta);
