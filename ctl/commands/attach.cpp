@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include <xdemux/kernel/flow_table.h>
 #include <xdemux/ops/attach.h>
 #include <xdemux/ops/locals.h>
 
