@@ -128,7 +128,7 @@ Result<bool> any_reject(const Instance& instance) {
 
 /// Whether what is steered to CPUs gets there from an interface in this mode.
 Status check_steering(const Instance& instance, const Interface& device, XdpAttachment mode) {
-    if (hands_to_cpus(mode)) return {};
+    if (hands_to_cpus(mode) || instance.created()) return {};  // a new one steers nothing
     const auto targets = read_targets(instance.tables());
     if (!targets) return fail(targets.error());
     for (const auto& [number, target] : targets->targets()) {
@@ -209,6 +209,7 @@ Result<AttachReport> report_on(const Instance& instance, const std::vector<Inter
 
 /// In the mode that each driver took the program in.
 Status check_steering(const Instance& instance, const std::vector<Interface>& devices) {
+    if (instance.created()) return {};
     const auto attached = attached_interfaces(instance);
     if (!attached) return fail(attached.error());
     for (const auto& device : devices) {

@@ -12,7 +12,7 @@ import time
 from changes import changes, large_changes
 from state import is_consistent, state, tool
 
-OUTCOMES = {"before": "as before", "after": "as asked for", "halves": "with ports to give back"}
+OUTCOMES = {"before": "as before", "after": "as asked for", "halves": "with a part to take back"}
 
 
 def recover(change):
