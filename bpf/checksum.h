@@ -123,8 +123,8 @@ static __always_inline __u64 sum_addresses(const struct frame *f, __u32 l3_offse
 /*
  * Makes whole the checksum that the sender of the packet with these headers_of() left to its
  * device, if it did (skb_checksum_help()). One whole checksum of 65,536 looks like such a one, and
- * comes out as it is. 0: it did, and the packet lies in several buffers. Where
- * `dry`, nothing is written.
+ * comes out as it is. 0: it did, and the packet lies in several buffers or is longer than SUM_MAX.
+ * Where `dry`, nothing is written.
  */
 __noinline int finish_checksum(struct xdp_md *ctx, __u32 headers, __u32 dry)
 {
