@@ -156,7 +156,7 @@ Status run_lease(const LeaseArguments& arguments, Session& session) {
     {
         auto instance = session.open_or_create();
         if (!instance) return fail(instance.error());
-        instance->keep();
+        if (auto kept = instance->keep(); !kept) return kept;
     }
     auto ports = PortAllocator::open(session.instance(), *options);
     if (!ports) return fail(ports.error());

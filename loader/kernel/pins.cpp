@@ -85,16 +85,16 @@ Status either(Status first, Status second) {
 
 }  // namespace
 
+PinDirectory PinDirectory::coming_one() const {
+    return {instance_, instance_ + "~new"};
+}
+
+PinDirectory PinDirectory::going_one() const {
+    return {instance_, instance_ + "~old"};
+}
+
 std::string PinDirectory::path() const {
-    return fmt::format("{}/{}", root(), instance_);
-}
-
-std::string PinDirectory::hidden_path() const {
-    return fmt::format("{}/{}", root(), hidden_name());
-}
-
-std::string PinDirectory::hidden_name() const {
-    return instance_ + "~old";
+    return fmt::format("{}/{}", root(), folder_);
 }
 
 std::string PinDirectory::path_of(std::string_view pin) const {
@@ -142,20 +142,29 @@ Result<std::vector<LinkPin>> PinDirectory::links() const {
     return found;
 }
 
-Status PinDirectory::create(const LoadedObject& object) const {
+Status PinDirectory::create(const LoadedObject& object) {
+    PinDirectory coming = coming_one();
     if (auto made = make_directory(root()); !made) return made;
-    const std::string aside = path() + "~new";
-    if (auto made = make_directory(aside); !made) return made;
-    Status done = pin_object(object.program(), aside + "/prog");
-    if (done) done = pin_object(object.settings(), aside + "/settings");
+    if (auto made = make_directory(coming.path()); !made) return made;
+    Status done = pin_object(object.program(), coming.path_of("prog"));
+    if (done) done = pin_object(object.settings(), coming.path_of("settings"));
     for (const auto& [name, fd] : object.tables()) {
-        if (done) done = pin_object(fd.get(), fmt::format("{}/{}", aside, name));
+        if (done) done = pin_object(fd.get(), coming.path_of(name));
     }
-    if (done) done = move(aside, path());
-    if (!done) {
-        [[maybe_unused]] const Status cleared = remove_tree(aside);  // else by the next writer
-    }
-    return done;
+    if (!done) return either(std::move(done), coming.clear());
+    *this = std::move(coming);
+    return {};
+}
+
+Status PinDirectory::publish() {
+    PinDirectory published{instance_};
+    if (auto done = move(path(), published.path()); !done) return done;
+    *this = std::move(published);
+    return {};
+}
+
+Status PinDirectory::discard() const {
+    return coming_one().clear();
 }
 
 // Dead links stay as they are: their device takes no packet.
@@ -290,31 +299,35 @@ Status PinDirectory::end_socket_lookup() const {
     return unpin(path_of("sk_lookup"));
 }
 
+bool PinDirectory::is_coming() const {
+    return coming_one().exists();
+}
+
 std::optional<PinDirectory> PinDirectory::going() const {
-    return present(hidden_path()) ? std::optional(PinDirectory(hidden_name())) : std::nullopt;
+    return going_one().exists() ? std::optional(going_one()) : std::nullopt;
 }
 
 Status PinDirectory::remove(const std::function<Status()>& also) const {
-    if (auto hidden = move(path(), hidden_path()); !hidden) return hidden;
-    if (auto done = also(); !done) return either(std::move(done), move(hidden_path(), path()));
-    [[maybe_unused]] const Status best_effort = clear_hidden();
+    const PinDirectory hidden = going_one();
+    if (auto moved = move(path(), hidden.path()); !moved) return moved;
+    if (auto done = also(); !done) return either(std::move(done), move(hidden.path(), path()));
+    [[maybe_unused]] const Status best_effort = hidden.clear();
     return {};
 }
 
 /// A link ends at once where it is detached; else with its pin.
-Status PinDirectory::clear_hidden() const {
-    const auto names = entries(hidden_path());
+Status PinDirectory::clear() const {
+    const auto names = entries(path());
     if (!names) return fail(names.error());
     for (const auto& name : *names) {
         if (!name.starts_with(link_prefix) && name != "sk_lookup_link") continue;
-        if (const auto link = open_pin(fmt::format("{}/{}", hidden_path(), name))) (void)detach_link(link->get());
+        if (const auto link = open(name)) (void)detach_link(link->get());
     }
-    return remove_tree(hidden_path());
+    return remove_tree(path());
 }
 
 Status PinDirectory::clear_leftovers() const {
-    if (auto cleared = remove_tree(path() + "~new"); !cleared) return cleared;
-    return clear_hidden();
+    return either(coming_one().clear(), going_one().clear());
 }
 
 Status PinDirectory::recover() const {

@@ -350,7 +350,8 @@ Result<AttachReport> attach(std::string_view name, const AttachRequest& request)
     if (!missing) return fail(missing.error());
     if (auto safe = guard_attach(*instance, *missing, request); !safe) return fail(std::move(safe.error()));
     auto report = link_all(*instance, *missing, *devices, request);
-    if (report && !request.dry_run) instance->keep();
+    if (!report || request.dry_run) return report;
+    if (auto kept = instance->keep(); !kept) return fail(std::move(kept.error()));
     return report;
 }
 

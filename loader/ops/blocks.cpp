@@ -200,7 +200,7 @@ Result<std::vector<SparedSource>> block_sources(Instance& instance, const BlockR
         after.insert_or_assign(source, until);
     tell_latest(*blocking, after);
     if (auto put = put_all(*table, *present, *wanted); !put) return fail(put.error());
-    instance.keep();
+    if (auto kept = instance.keep(); !kept) return fail(std::move(kept.error()));
     return spared;
 }
 

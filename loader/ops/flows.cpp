@@ -260,8 +260,7 @@ Status add_flows(Instance& instance, std::span<const FlowLine> flows, const Flow
         }
         report(options, done + inserted, flows.size());
     }
-    instance.keep();
-    return {};
+    return instance.keep();
 }
 
 Status add_flow(Instance& instance, const FlowKey& key, const Target& target, bool dry_run) {

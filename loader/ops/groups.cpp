@@ -206,10 +206,7 @@ Status add_group(Instance& instance, const NewGroup& group, bool dry_run) {
     if (auto valid = check_members(resolved->set); !valid) return valid;
     if (dry_run) return {};
     Status done = write_new(instance, group, resolved->set);
-    if (done) {
-        instance.keep();
-        return done;
-    }
+    if (done) return instance.keep();
     [[maybe_unused]] const Status undone = recover_groups(instance.tables());  // else by the next command
     [[maybe_unused]] const Status swept = sweep_targets(instance);
     return done;

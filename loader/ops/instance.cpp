@@ -181,8 +181,14 @@ Instance::Instance(Instance&& other) noexcept
 
 Instance::~Instance() {
     if (!provisional_ || !lock_) return;
-    // Nobody is left to be told; what stays is an instance without interfaces, which unload ends.
-    [[maybe_unused]] const Status gone = pins_.remove([] { return Status(); });
+    [[maybe_unused]] const Status gone = pins_.discard();  // else by the next writer
+}
+
+Status Instance::keep() {
+    if (!provisional_) return {};
+    auto published = pins_.publish();
+    if (published) provisional_ = false;
+    return published;
 }
 
 Result<LoadedObject> Instance::load_object(ObjectOptions options, std::vector<std::string> reused) const {
@@ -224,7 +230,6 @@ Status Instance::serve_sockets(bool wanted) {
 
 Status Instance::unload() {
     assert(writable());
-    provisional_ = false;
     return pins_.remove([&] { return end_leases(name()); });
 }
 
@@ -238,9 +243,9 @@ Status unload_instance(std::string_view name) {
     const auto lock = InstanceLock::acquire(name);
     if (!lock) return fail(lock.error());
     const PinDirectory pins{std::string(name)};
-    const bool was_going = pins.going().has_value();
+    const bool is_left_over = pins.is_coming() || pins.going();
     if (auto cleared = clear_leftovers(pins); !cleared) return cleared;
-    if (!pins.exists()) return was_going ? Status() : Status(fail(not_loaded(pins.instance())));
+    if (!pins.exists()) return is_left_over ? Status() : Status(fail(not_loaded(pins.instance())));
     if (auto ours = check_unload(pins, read_settings(pins, check_upgrade)); !ours) return ours;
     return pins.remove([&] { return end_leases(name); });
 }

@@ -346,7 +346,7 @@ Status change_listeners(Instance& instance, std::span<const ListenerChange> chan
     Status done = number_targets(instance, plan);
     if (done) done = run_plan(instance, plan);
     if (done) done = settle_with_leases(instance, plan);
-    if (done) instance.keep();
+    if (done) done = instance.keep();
     // What no listener names any more is taken out now, else by the next command.
     [[maybe_unused]] const Status refreshed = refresh_locals(instance, done ? new_names : old_names);
     [[maybe_unused]] const Status swept = sweep_targets(instance);

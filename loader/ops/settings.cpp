@@ -62,9 +62,8 @@ Status change_settings(Instance& instance, const SettingsRequest& request) {
     if (old.confirm_by_ns == 0) settings.fallback = request.confirm ? old.rules : settings.rules;
     if (request.confirm) settings.confirm_by_ns = confirm_deadline(*request.confirm);
     if (request.dry_run || (wanted == decode(old.rules) && !request.confirm)) return {};
-    auto replaced = instance.replace_program(settings);
-    if (replaced) instance.keep();
-    return replaced;
+    if (auto replaced = instance.replace_program(settings); !replaced) return replaced;
+    return instance.keep();
 }
 
 Status confirm_settings(Instance& instance) {

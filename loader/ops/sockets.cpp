@@ -130,8 +130,7 @@ Status register_socket(Instance& instance, const std::string& name, const Socket
         [[maybe_unused]] const Status best_effort = sweep_targets(instance);  // else by the next command
         return fail(done.error().in(fmt::format("cannot register socket \"{}\"", name)));
     }
-    instance.keep();
-    return {};
+    return instance.keep();
 }
 
 Status unregister_socket(Instance& instance, const std::string& name, bool dry_run) {

@@ -250,8 +250,7 @@ Status register_xsk(Instance& instance, const XskRegistration& registration) {
         [[maybe_unused]] const Status undone = sweep_targets(instance);
         return written;
     }
-    instance.keep();
-    return {};
+    return instance.keep();
 }
 
 Result<std::size_t> unregister_xsk(Instance& instance, const XskSelection& selection) {
@@ -278,7 +277,6 @@ Result<std::size_t> unregister_xsk(Instance& instance, const XskSelection& selec
     if (selection.dry_run) return selected.size();
     if (auto erased = erase_rows(instance, selected); !erased) return fail(erased.error());
     wait_for_packets_under_way();
-    instance.keep();
     return selected.size();
 }
 

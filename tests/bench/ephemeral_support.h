@@ -30,7 +30,7 @@ class BenchInstance {
         InstanceOptions options;
         options.flows = flows;
         auto instance = must(Instance::open_or_create(name_, options));
-        instance.keep();
+        must(instance.keep());
     }
     ~BenchInstance() { (void)unload_instance(name_); }
     BenchInstance(const BenchInstance&) = delete;

@@ -98,7 +98,7 @@ def deleted(listener):
 
 def changes_of_instances():
     return (
-        Change("attach, new", ATTACH, (), (("unload",),), halves=(("unload",),)),
+        Change("attach, new", ATTACH, (), (("unload",),)),
         Change("attach, more", ATTACH, (LISTENER, FLOW), (DETACH,)),
         Change("detach", DETACH, SOME, (ATTACH,)),
         Change("unload", ("unload",), SOME),

@@ -81,11 +81,14 @@ TEST_F(OpsInstance, vanishes_unless_it_is_kept) {
         const auto instance = Instance::open_or_create(name_);
         ASSERT_TRUE(instance) << instance.error().message();
         EXPECT_TRUE(instance->created());
-        EXPECT_TRUE(pins_.exists());
+        EXPECT_TRUE(pins_.is_coming());
+        EXPECT_FALSE(Instance::open(name_)) << "nobody else finds it yet";
     }
+    EXPECT_FALSE(pins_.is_coming());
     EXPECT_FALSE(pins_.exists());
     make();
     EXPECT_TRUE(pins_.exists());
+    EXPECT_FALSE(pins_.is_coming());
     EXPECT_FALSE(Instance::open_or_create(name_)->created());
     EXPECT_TRUE(pins_.exists());
 }
@@ -146,6 +149,24 @@ TEST_F(OpsInstance, a_half_made_one_is_cleared_by_the_next_writer) {
     make();
     EXPECT_NE(::access((pins_.path() + "~new").c_str(), F_OK), 0);
     EXPECT_TRUE(Instance::open(name_));
+}
+
+/// As an attach leaves it that is killed when the device has its program.
+TEST_F(OpsInstance, a_half_made_one_that_is_attached_is_detached_by_the_next_writer) {
+    const auto half_make = [&] {
+        ASSERT_TRUE(attach(name_, on(near_device)));
+        ASSERT_EQ(::rename(pins_.path().c_str(), (pins_.path() + "~new").c_str()), 0);
+        ASSERT_NE(interface_by_name(near_device)->xdp, XdpAttachment::none);
+    };
+    half_make();
+    EXPECT_THAT(failure(Instance::open_for_change(name_), ErrorKind::not_loaded), HasSubstr("is not loaded"));
+    EXPECT_FALSE(pins_.is_coming());
+    EXPECT_EQ(interface_by_name(near_device)->xdp, XdpAttachment::none);
+    half_make();
+    EXPECT_TRUE(unload_instance(name_)) << "something was there to end";
+    EXPECT_EQ(interface_by_name(near_device)->xdp, XdpAttachment::none);
+    half_make();
+    EXPECT_TRUE(attach(name_, on(near_device))->created);
 }
 
 TEST_F(OpsInstance, a_half_removed_one_is_cleared_by_the_next_writer) {

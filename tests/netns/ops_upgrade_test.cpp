@@ -222,7 +222,7 @@ class OpsUpgradeFlows : public OpsUpgrade {
         options.flows = 1000;
         auto instance = Instance::open_or_create(name_, options);
         ASSERT_TRUE(instance) << instance.error().message();
-        instance->keep();
+        ASSERT_TRUE(instance->keep());
         for (const auto family : {FAMILY_IPV4, FAMILY_IPV6})
             plant(*instance, family);
         age();

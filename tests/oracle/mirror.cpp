@@ -29,7 +29,7 @@ Instance make_instance(const std::string& name, bool host) {
     InstanceOptions options;
     options.settings.host = host;
     Instance instance = must(Instance::open_or_create(name, options));
-    instance.keep();
+    must(instance.keep());
     return instance;
 }
 

@@ -31,7 +31,7 @@ class InstanceTest : public NetnsTest {
     void make() const {
         auto instance = Instance::open_or_create(name_);
         ASSERT_TRUE(instance) << instance.error().message();
-        instance->keep();
+        ASSERT_TRUE(instance->keep());
     }
     [[nodiscard]] AttachRequest on(const std::string& device, AttachMode mode = AttachMode::generic) const {
         AttachRequest request;

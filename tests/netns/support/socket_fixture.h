@@ -60,7 +60,7 @@ class SocketTest : public InstanceTest {
         options.settings.mode = Mode::enforce;
         auto instance = Instance::open_or_create(name_, options);
         ASSERT_TRUE(instance) << instance.error().message();
-        instance->keep();
+        ASSERT_TRUE(instance->keep());
     }
 
     Status change(std::vector<ListenerChange> changes) {

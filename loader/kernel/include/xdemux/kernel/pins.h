@@ -5,6 +5,9 @@
 // replacement and removal each have one rename at which they take effect; before it they can be undone, after it
 // completed. Writers hold the instance's lock.
 //
+// Creation: all is pinned in INSTANCE~new/, whose renaming to INSTANCE/ is the last step. Removal: INSTANCE/ is renamed
+// to INSTANCE~old/ first. Whatever still has such a name belongs to a killed writer, or to one at work.
+//
 // Replacement: `prog_new`, `sk_lookup_new` and `settings_new` are pinned, the links updated, then prog_new -> prog is
 // THE COMMIT POINT, then the others are renamed likewise. Hence to whoever comes after a killed writer: prog_new there
 // = not committed, the links go back to `prog` and `sk_lookup`; another alone = committed, its rename is missing.
@@ -33,7 +36,7 @@ class PinDirectory {
     static constexpr std::string_view bpffs = "/sys/fs/bpf";
 
     /// `instance` is a checked name.
-    explicit PinDirectory(std::string instance) : instance_(std::move(instance)) {}
+    explicit PinDirectory(const std::string& instance) : PinDirectory(instance, instance) {}
 
     [[nodiscard]] const std::string& instance() const { return instance_; }
     [[nodiscard]] std::string path() const;
@@ -54,8 +57,12 @@ class PinDirectory {
     /// Whether the sk_lookup program is there and attached.
     [[nodiscard]] bool has_socket_lookup() const;
 
-    /// Pins all of the object aside and publishes it by one rename.
-    [[nodiscard]] Status create(const LoadedObject& object) const;
+    /// Pins all of the object aside, where it can be used like any instance, but nobody else finds it.
+    [[nodiscard]] Status create(const LoadedObject& object);
+    /// Makes what create() made the instance of this name.
+    [[nodiscard]] Status publish();
+    /// Detaches every interface and removes what create() made.
+    [[nodiscard]] Status discard() const;
     /// Puts the object's programs and settings in the place of the present ones, through every link; all or none. It
     /// must have the sk_lookup program where that is attached.
     [[nodiscard]] Status replace(const LoadedObject& object) const;
@@ -70,6 +77,8 @@ class PinDirectory {
     [[nodiscard]] Status begin_socket_lookup(int program) const;
     /// Takes it off again; no error where it is not there.
     [[nodiscard]] Status end_socket_lookup() const;
+    /// An instance of this name that create() made and nobody published: to be told of, it may lack parts.
+    [[nodiscard]] bool is_coming() const;
     /// An instance of this name that was hidden by remove() and is not cleared up yet: to be read, it may lack parts.
     [[nodiscard]] std::optional<PinDirectory> going() const;
     /// Hides the instance by one rename, does `also`, detaches every interface and the sk_lookup program, and removes
@@ -85,6 +94,8 @@ class PinDirectory {
     static std::vector<std::string> instances();
 
   private:
+    PinDirectory(std::string instance, std::string folder)
+        : instance_(std::move(instance)), folder_(std::move(folder)) {}
     [[nodiscard]] Status pin_new(const LoadedObject& object) const;
     [[nodiscard]] Status unpin_new() const;
     [[nodiscard]] Status complete_new() const;
@@ -92,11 +103,12 @@ class PinDirectory {
     [[nodiscard]] Status update_socket_lookup(int program) const;
     [[nodiscard]] Status restore_links() const;
     [[nodiscard]] Status remove_dead_links() const;
-    [[nodiscard]] std::string hidden_name() const;
-    [[nodiscard]] std::string hidden_path() const;
-    [[nodiscard]] Status clear_hidden() const;
+    [[nodiscard]] PinDirectory coming_one() const;
+    [[nodiscard]] PinDirectory going_one() const;
+    [[nodiscard]] Status clear() const;
 
     std::string instance_;
+    std::string folder_;  ///< of the instance's name, or of one that says that it is coming or going
 };
 
 }  // namespace xdemux

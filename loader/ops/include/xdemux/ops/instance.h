@@ -28,10 +28,10 @@ inline constexpr std::string_view default_instance = "default";
 /// [A-Za-z0-9_-], 1 to 32 of them. ErrorKind::usage.
 Status check_instance_name(std::string_view name);
 
-/// How a new instance is made; of no meaning for one that exists.
 /// Most listeners of an instance: a quarter of the entries beyond which the kernel's own sums overflow.
 inline constexpr std::uint32_t most_listeners = 1U << 25U;
 
+/// How a new instance is made; of no meaning for one that exists.
 struct InstanceOptions {
     Settings settings;
     std::uint32_t flows = 65'536;      ///< capacity
@@ -51,9 +51,9 @@ class Instance {
     /// and `in_use` where another process holds the lock for longer than it takes.
     static Result<Instance> open_for_change(std::string_view name, VerifierLog verifier_log = {},
                                             std::chrono::milliseconds wait = InstanceLock::default_wait);
-    /// As open_for_change(), but makes the instance where there is none. A new one vanishes again with this object,
-    /// unless keep() was called: an operation that fails, or a dry run, leaves nothing behind. Every changing operation
-    /// of this box that succeeds calls keep().
+    /// As open_for_change(), but makes the instance where there is none. Until keep() nobody else finds a new one, and
+    /// it vanishes with this object, or is cleared by the next change where this process is killed: an operation that
+    /// fails, or a dry run, leaves nothing behind. Every changing operation of this box ends with keep().
     static Result<Instance> open_or_create(std::string_view name, const InstanceOptions& options = {});
 
     /// For upgrade() alone: as open_for_change(), but its tables may be of any contract version from which steps lead
@@ -71,7 +71,9 @@ class Instance {
     [[nodiscard]] bool created() const { return created_; }
     /// Whether it may be changed.
     [[nodiscard]] bool writable() const { return lock_.has_value(); }
-    void keep() { provisional_ = false; }
+    /// Publishes a new instance; nothing for one that was there. An error is that of the whole change: the instance
+    /// goes, with what was written to it.
+    Status keep();
 
     /// As they were when it was opened, or changed through this object.
     [[nodiscard]] const contract::settings& settings() const { return settings_; }
