@@ -282,13 +282,17 @@ Status guard_attach(const Instance& instance, const std::vector<Interface>& devi
     return check_traffic(*before, after, instance.created());
 }
 
+/// It has no name here.
+constexpr auto moved_remedy = "one that was moved to another namespace is detached by detach --all";
+
 Result<std::vector<std::uint32_t>> find_attached(const Instance& instance, std::span<const std::string> devices) {
     const auto attached = attached_interfaces(instance);
     if (!attached) return fail(attached.error());
+    const bool some_moved = std::ranges::count(*attached, InterfaceState::elsewhere, &AttachedInterface::state) > 0;
     std::vector<std::uint32_t> found;
     for (const auto& name : devices) {
         const auto device = interface_by_name(name);
-        if (!device) return fail(device.error());
+        if (!device) return fail(some_moved ? device.error().with_remedy(moved_remedy) : device.error());
         const bool ours = std::any_of(attached->begin(), attached->end(), [&](const AttachedInterface& each) {
             return each.ifindex == device->ifindex && each.state == InterfaceState::attached;
         });

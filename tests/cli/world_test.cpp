@@ -126,7 +126,9 @@ TEST_F(World, AnInterfaceThatIsMovedToAnotherNamespaceWhileAttached) {
     const Json interfaces = expect_json("status", "status")["interfaces"];
     ASSERT_EQ(interfaces.size(), 1);
     EXPECT_EQ(interfaces[0]["state"], "elsewhere");
-    expect_refused("detach moved1", 5, "no interface \"moved1\"; see ip link");
+    expect_refused("detach moved1", 5,
+                   "no interface \"moved1\"; see ip link; one that was moved to another namespace is detached by "
+                   "detach --all");
     expect_quiet("detach --all");
     EXPECT_EQ(expect_json("status", "status")["interfaces"].size(), 0);
 }
