@@ -109,6 +109,11 @@ void release(const std::vector<LeaseRow>& rows, PortAllocator& ports) {
     }
 }
 
+/// What its reason alone would not tell: the ports that it calls taken are those of this very command.
+std::string describe_shortfall(std::size_t had, std::uint64_t wanted) {
+    return fmt::format("{} of {} ports could be had, and were given back", had, wanted);
+}
+
 /// What is leased, as `list` would show it.
 Result<std::vector<LeaseRow>> lease(const LeaseArguments& arguments, PortAllocator& ports) {
     const auto proto = parse_proto(arguments.proto);
@@ -133,7 +138,7 @@ Result<std::vector<LeaseRow>> lease(const LeaseArguments& arguments, PortAllocat
         const auto leased = ports.lease(*proto, *local, *remote);
         if (!leased) {
             release(rows, ports);  // all or none
-            return fail(leased.error());
+            return fail(rows.empty() ? leased.error() : leased.error().in(describe_shortfall(rows.size(), *count)));
         }
         rows.push_back({*proto,
                         *local,

@@ -73,16 +73,17 @@ TEST_F(Leases, AreFlowsSoThatNeitherTakesTheOthersTuple) {
 
 TEST_F(Leases, EndWithTheArithmeticWhenAllAreTaken) {
     const std::string words = "ephemeral lease tcp 192.0.2.1 192.0.2.2:443 --range 62000-62003 --count ";
+    const std::string none_left =
+        "no port of 62000-62003 is left for tcp from 192.0.2.1 to 192.0.2.2:443: all 4 are taken; 4 ports / 60 s of "
+        "TIME_WAIT = 0.1 connections per second to one destination; lease from more addresses or a wider range, or "
+        "allow to reuse TIME_WAIT\n";
     const Outcome more = xdemux(words + "5");
     EXPECT_EQ(more.code, 8);
     EXPECT_EQ(more.out, "");
-    EXPECT_EQ(
-        more.err,
-        "xdemux: no port of 62000-62003 is left for tcp from 192.0.2.1 to 192.0.2.2:443: all 4 are taken; 4 ports "
-        "/ 60 s of TIME_WAIT = 0.1 connections per second to one destination; lease from more addresses or a wider "
-        "range, or allow to reuse TIME_WAIT\n");
+    EXPECT_EQ(more.err, "xdemux: 4 of 5 ports could be had, and were given back: " + none_left);
     EXPECT_EQ(list().size(), 0U);
     EXPECT_EQ(xdemux(words + "4").code, 0);
+    EXPECT_EQ(xdemux(words + "1").err, "xdemux: " + none_left);
     EXPECT_EQ(xdemux("ephemeral lease tcp 192.0.2.1 192.0.2.2:80 --range 62000-62003").code, 0);
 }
 
