@@ -77,7 +77,7 @@ class PinDirectory {
     [[nodiscard]] Status begin_socket_lookup(int program) const;
     /// Takes it off again; no error where it is not there.
     [[nodiscard]] Status end_socket_lookup() const;
-    /// An instance of this name that create() made and nobody published: to be told of, it may lack parts.
+    /// Whether create() has made one of this name, in whole or in part, that is not published.
     [[nodiscard]] bool is_coming() const;
     /// An instance of this name that was hidden by remove() and is not cleared up yet: to be read, it may lack parts.
     [[nodiscard]] std::optional<PinDirectory> going() const;
