@@ -2,8 +2,9 @@
 /*
  * The common case, lean: a whole, well-formed TCP or UDP packet with plain headers to one of the
  * first local addresses, on a port whose slot answers by itself or stands empty. It takes the
- * stages of the full lane in the same order; where a stage needs more than that, it declines, and
- * the full lane starts anew. Until it concludes it writes nothing.
+ * stages of the full lane in the same order; where the slot is not enough, the middle lane goes on,
+ * and where a stage needs more than that, it declines, and the full lane starts anew. Until it
+ * concludes it writes nothing.
  *
  * What it costs is the number of its instructions. Headers of fixed length stand at constant
  * offsets, so that one test of the frame's length serves all reads; a fact is read from the frame
@@ -17,14 +18,14 @@
 #include "flow.h"
 #include "guard.h"
 #include "listener.h"
+#include "middle_lane.h"
 #include "parse.h"
 #include "scan.h"
 #include "settle.h"
 #include "steer.h"
 #include "trace.h"
 
-/* No XDP actions: the full lane decides; the next stage does. */
-#define DECLINED  -1
+/* As DECLINED: the next stage decides. */
 #define UNDECIDED -2
 
 /* Where the slot's answer has none of these, it is the whole answer. */
@@ -80,12 +81,6 @@ static __always_inline int conclude(const struct packet *p, enum reason reason,
 				    enum verdict verdict, __u32 listener)
 {
 	return conclude_at(p, reason, verdict, listener, 0);
-}
-
-/* An event is told in the full lane. */
-static __always_inline int may_drop(void)
-{
-	return !watch.until_ns;
 }
 
 /* IPv6's hash is made by a global function, since the stack has no room for what it takes. */
@@ -204,7 +199,7 @@ static __always_inline int conclude_closed(struct xdp_md *ctx, const struct fram
 	const struct port_slot *all_ports = slot_find(p, 0);
 
 	if (!all_ports || !slot_is_empty(p, all_ports))
-		return DECLINED;
+		return UNDECIDED;
 	if (settings.rules.closed == VERDICT_DROP)
 		return conclude_closed_as(ctx, f, p, VERDICT_DROP);
 	if (settings.rules.closed == VERDICT_PASS)
@@ -231,6 +226,25 @@ static __always_inline int conclude_slot(struct xdp_md *ctx, const struct frame 
 	return conclude(p, REASON_LISTENER_WILDCARD, VERDICT_DROP, listener);
 }
 
+/* Of a local packet. */
+static __always_inline int conclude_port(struct xdp_md *ctx, const struct frame *f,
+					 struct packet *p, const struct port_slot *slot)
+{
+	if (!(slot->hints[p->family & 1] & HINTS_BESIDE_ANSWER))
+		return conclude_slot(ctx, f, p, slot);
+	return slot_asks_more(p, slot) ? UNDECIDED : conclude_guarded(ctx, p, slot);
+}
+
+/* What is remembered of the destination, if the packet passes by it. */
+static __always_inline int conclude_destination(struct xdp_md *ctx, const struct packet *p)
+{
+	__u64 answer = recall_destination(ctx, p);
+
+	if (!answer_passes(answer))
+		return middle_lane(ctx, p->l3_offset, p->family, p->frame_len);
+	return conclude(p, ANSWER_REASON(answer), VERDICT_PASS, ANSWER_LISTENER(answer));
+}
+
 static __always_inline int fast_lane_ports(struct xdp_md *ctx, const struct frame *f,
 					   struct packet *p)
 {
@@ -248,11 +262,10 @@ static __always_inline int fast_lane_ports(struct xdp_md *ctx, const struct fram
 			return DECLINED;
 	}
 	read_addresses(f, p);
-	if (blocking.until_ns || !is_hot_local(p))
+	if (blocking.until_ns)
 		return DECLINED;
-	if (!(slot->hints[p->family & 1] & HINTS_BESIDE_ANSWER))
-		return conclude_slot(ctx, f, p, slot);
-	return slot_asks_more(p, slot) ? DECLINED : conclude_guarded(ctx, p, slot);
+	action = is_hot_local(p) ? conclude_port(ctx, f, p, slot) : UNDECIDED;
+	return action == UNDECIDED ? conclude_destination(ctx, p) : action;
 }
 
 /* Sets the protocol and where the packet ends; false where its header is not a plain one. */

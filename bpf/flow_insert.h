@@ -37,7 +37,7 @@ static __always_inline void flow_write(struct flow_rest *rest, const struct pack
 	__u64 life = ((read_once(words) >> 48) + 1) & FLOW_GENERATION_MASK;
 
 	write_once(&words[0], life << 48);
-	flow_fence();
+	memory_fence();
 	if (family == FAMILY_IPV6) {
 		write_once(&words[-4], p->dst6[0]);
 		write_once(&words[-3], p->dst6[1]);
@@ -48,9 +48,9 @@ static __always_inline void flow_write(struct flow_rest *rest, const struct pack
 	}
 	write_once(&words[1], 0);
 	write_once(&words[2], (__u32)(bpf_ktime_get_coarse_ns() >> FLOW_SEEN_SHIFT));
-	flow_fence();
+	memory_fence();
 	write_once(&words[0], flow_identity(p) | (__u64)use << 32 | life << 48);
-	flow_fence();
+	memory_fence();
 }
 
 /* Of a line whose writer we are, and in which the flow is not. `family` is a constant. */
@@ -74,7 +74,7 @@ static __always_inline int flow_put(const struct packet *p, __u64 hash, __u32 us
 	if (word != flow_word_of(hash))
 		write_half_once(&at->elsewhere,
 				read_half_once(&at->elsewhere) | flow_elsewhere_bit(hash));
-	flow_fence();
+	memory_fence();
 	write_byte_once(&at->tags[word][slot], flow_tag_of(hash));
 	return FLOW_INSERTED;
 }
@@ -117,7 +117,7 @@ __noinline int flow_release(__u64 hash, __u32 family)
 {
 	__u32 *writer = flow_writer_of(hash, family);
 
-	flow_fence();
+	memory_fence();
 	if (writer)
 		write_half_once(writer, 0);
 	return 0;

@@ -15,7 +15,7 @@
 #include <linux/ipv6.h>
 #include <xdemux/flow_layout.h>
 
-#include "flow_access.h"
+#include "access.h"
 #include "frame.h"
 #include "maps.h"
 #include "packet.h"
@@ -118,14 +118,14 @@ static __always_inline int flow_is(const struct flow_rest *rest, const struct pa
 	__u64 before = read_once(words), differs = ((__u32)before ^ flow_ports(p)) |
 						   (before >> (48 + FLOW_PROTO_SHIFT) ^ p->proto);
 
-	flow_fence();
+	memory_fence();
 	if (family == FAMILY_IPV6)
 		differs |=
 			(read_once(words - 4) ^ p->dst6[0]) | (read_once(words - 3) ^ p->dst6[1]) |
 			(read_once(words - 2) ^ p->src6[0]) | (read_once(words - 1) ^ p->src6[1]);
 	else
 		differs |= read_once(words - 1) ^ flow_addresses_ipv4(p);
-	flow_fence();
+	memory_fence();
 	*identity = read_once(words);
 	differs |= (*identity ^ before) & ~FLOW_USE_MASK;
 	return !differs;

@@ -57,6 +57,15 @@ struct {
 	__type(value, struct listen_entry);
 } listen_prefixes SEC(".maps");
 
+/* The data path alone: what it found out lately of local routes and listeners. No table of the
+ * instance: each loaded program has its own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DESTINATIONS);
+	__type(key, __u32);
+	__type(value, struct destination);
+} destinations SEC(".maps");
+
 /* The flow table: user space writes, the data path reads where a slot has flows, and counts. Sizes:
  * loader (settings.flow_lines). */
 struct {

@@ -10,6 +10,8 @@
 
 #include <xdemux/kernel/encode.h>
 
+#include "epoch.h"
+
 namespace xdemux {
 namespace {
 
@@ -94,6 +96,7 @@ Result<ListenerTables> read_listener_tables(const Tables& tables) {
 }
 
 Status write_delta(const Tables& tables, const TablesDelta& delta) {
+    if (auto begun = begin_change(tables); !begun) return begun;
     for (const auto& entry : delta.exact_put) {
         const auto value = encode(entry.value, prefix_bits(entry.key));
         if (auto put = tables.listen_addrs.put(encode(entry.key), value); !put) return put;
@@ -110,7 +113,7 @@ Status write_delta(const Tables& tables, const TablesDelta& delta) {
     for (const auto& key : delta.prefix_erase) {
         if (auto erased = tables.listen_prefixes.erase(encode(key)); !erased) return fail(erased.error());
     }
-    return {};
+    return end_change(tables);
 }
 
 Status check_room(const Tables& tables, const ListenerTableSizes& present, const TablesDelta& delta) {

@@ -12,8 +12,9 @@ namespace xdemux {
 /// What stands in the maps, sorted as compile() sorts.
 Result<ListenerTables> read_listener_tables(const Tables& tables);
 
-/// Puts entries, then slots, whose hints lead to them, then erases: no packet falls between. Writing it twice is as
-/// writing it once, so a change that broke off is undone by writing the contrary.
+/// Puts entries, then slots, whose hints lead to them, then erases: no packet falls between. When it returns, no
+/// program remembers what was before. Writing it twice is as writing it once, so a change that broke off is undone by
+/// writing the contrary.
 Status write_delta(const Tables& tables, const TablesDelta& delta);
 
 /// Whether both views fit into the maps at once, which is what a change takes for a moment. ErrorKind::full.

@@ -11,6 +11,8 @@
 #include <xdemux/ops/listeners.h>
 #include <xdemux/ops/locals.h>
 
+#include "epoch.h"
+
 namespace xdemux {
 namespace {
 
@@ -58,14 +60,31 @@ Result<Entries> present_entries(const Tables& tables) {
     return present;
 }
 
+Result<contract::local_hot> present_hot(const Tables& tables) {
+    const auto present = tables.local_hot.find(0);
+    if (!present) return fail(present.error());
+    return present->value_or(contract::local_hot{});
+}
+
+/// In the epoch of `present`, which is not to be changed here.
+contract::local_hot beside(const contract::local_hot& present, contract::local_hot hot) {
+    hot.epoch = present.epoch;
+    return hot;
+}
+
+bool is_same(const contract::local_hot& one, const contract::local_hot& other) {
+    return std::memcmp(&one, &other, sizeof one) == 0;
+}
+
 /// A packet may read some places before a change and some after it, and so miss an address that moves from one to
 /// another. Hence all that miss are sent to local_routes meanwhile, which has every address: the old line says so
 /// before the first place changes, and the new one no longer than a packet of that time is under way.
-Status write_hot(const Tables& tables, const contract::local_hot& hot) {
-    const auto present = tables.local_hot.find(0);
+Status write_hot(const Tables& tables, const contract::local_hot& wanted) {
+    const auto present = present_hot(tables);
     if (!present) return fail(present.error());
-    contract::local_hot before = present->value_or(contract::local_hot{}), after = hot;
-    if (std::memcmp(&before, &hot, sizeof hot) == 0) return {};
+    const contract::local_hot hot = beside(*present, wanted);
+    if (is_same(*present, hot)) return {};
+    contract::local_hot before = *present, after = hot;
     std::ranges::fill(before.more, __u8{1});
     std::ranges::fill(after.more, __u8{1});
     for (const auto* line : {&before, &after}) {
@@ -75,22 +94,47 @@ Status write_hot(const Tables& tables, const contract::local_hot& hot) {
     return tables.local_hot.put(0, hot);
 }
 
-/// Adds, then the cache line that may point to what was added, then removes.
-Status write_locals(const Tables& tables, const LocalTables& plan) {
-    const Entries wanted = entries_of(plan);
-    const auto present = present_entries(tables);
-    if (!present) return fail(present.error());
+struct Change {
+    std::vector<std::pair<contract::local_route, contract::local_source>> put;
+    std::vector<contract::local_route> erase;
+
+    [[nodiscard]] bool empty() const { return put.empty() && erase.empty(); }
+};
+
+Change change_of(const Entries& present, const Entries& wanted) {
+    Change change;
     for (const auto& [key, source] : wanted) {
-        const auto found = present->find(key);
-        if (found != present->end() && found->second == source) continue;
+        const auto found = present.find(key);
+        if (found == present.end() || found->second != source) change.put.emplace_back(key, source);
+    }
+    for (const auto& [key, source] : present)
+        if (!wanted.contains(key)) change.erase.push_back(key);
+    return change;
+}
+
+/// Adds, then the cache line that may point to what was added, then removes.
+Status write_change(const Tables& tables, const Change& change, const contract::local_hot& hot) {
+    for (const auto& [key, source] : change.put) {
         if (auto put = tables.local_routes.put(key, {source}); !put) return put;
     }
-    if (auto put = write_hot(tables, plan.hot); !put) return put;
-    for (const auto& [key, source] : *present) {
-        if (wanted.contains(key)) continue;
+    if (auto put = write_hot(tables, hot); !put) return put;
+    for (const auto& key : change.erase) {
         if (auto erased = tables.local_routes.erase(key); !erased) return fail(erased.error());
     }
     return {};
+}
+
+/// A change that a killed writer began is ended here even where he had written all of it.
+Status write_locals(const Tables& tables, const LocalTables& plan) {
+    const auto entries = present_entries(tables);
+    if (!entries) return fail(entries.error());
+    const auto hot = present_hot(tables);
+    if (!hot) return fail(hot.error());
+    const Change change = change_of(*entries, entries_of(plan));
+    if (change.empty() && is_same(*hot, beside(*hot, plan.hot))) return end_change(tables);
+    if (auto begun = begin_change(tables); !begun) return begun;
+    if (auto written = write_change(tables, change, plan.hot); !written) return written;
+    return end_change(tables);
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <iterator>
 #include <random>
 
+#include <fmt/format.h>
+
 #include "support/testbed.h"
 
 namespace xdemux::bench {
@@ -32,8 +34,12 @@ std::uint16_t draw(Random& random, std::uint16_t first, std::uint16_t last) {
     return std::uniform_int_distribution<std::uint16_t>(first, last)(random);
 }
 
+Packet syn4_to(std::string_view address, std::uint16_t from, std::uint16_t to) {
+    return eth().ipv4(peer_ipv4, address).tcp(from, to).syn().pad_to(60);
+}
+
 Packet syn4(std::uint16_t from, std::uint16_t to) {
-    return eth().ipv4(peer_ipv4, host_ipv4).tcp(from, to).syn().pad_to(60);
+    return syn4_to(host_ipv4, from, to);
 }
 
 Packet data4(std::uint16_t from, std::uint16_t to) {
@@ -105,6 +111,56 @@ Scenario listeners(std::uint32_t ifindex) {
     row("listener on an address, fixed", {syn4(peer_port, exact_port)}, REASON_LISTENER_EXACT, {});
     row("listener on a prefix, fixed", {syn4(peer_port, prefix_port)}, REASON_LISTENER_PREFIX, {});
     row("listener bound to the device, fixed", {syn4(peer_port, bound_port)}, REASON_LISTENER_WILDCARD, {});
+    return scenario;
+}
+
+std::string nth_address(std::uint32_t i) {
+    return fmt::format("198.18.{}.{}", i >> 8U, i & 0xffU);
+}
+
+/// MIX_SAMPLES SYNs, each to one of so many addresses.
+std::vector<Packet> to_addresses(std::uint16_t count) {
+    Random random;
+    std::vector<Packet> packets;
+    for (int i = 0; i < MIX_SAMPLES; i++)
+        packets.push_back(syn4_to(nth_address(draw(random, 0, static_cast<std::uint16_t>(count - 1))),
+                                  draw(random, 1024, 65535), 443));
+    return packets;
+}
+
+/// A hundred destinations of which the program remembers nearly all, and a thousand, of which many push each other out.
+Scenario addresses() {
+    constexpr std::uint16_t few = 100, many = 1000;
+    Scenario scenario;
+    scenario.settings = enforce(VERDICT_DROP, true);
+    scenario.fill = [](Subject& subject) {
+        for (std::uint32_t i = 0; i < many; i++)
+            subject.add_exact({PROTO_TCP, 443}, nth_address(i));
+    };
+    scenario.rows = {
+        {"listeners on 100 addresses, mix", to_addresses(few), REASON_LISTENER_EXACT, VERDICT_PASS, {}},
+        {"listeners on 1,000 addresses, mix", to_addresses(many), REASON_LISTENER_EXACT, VERDICT_PASS, {}},
+    };
+    return scenario;
+}
+
+/// As an edge server has them: more than the program's first line holds.
+Scenario many_locals() {
+    constexpr std::uint16_t count = 100;
+    Scenario scenario;
+    scenario.settings = enforce(VERDICT_DROP, true);
+    scenario.fill = [](Subject& subject) {
+        subject.add_wildcard({PROTO_TCP, 443});
+        for (std::uint32_t i = 0; i < count; i++)
+            subject.add_local(nth_address(i));
+    };
+    scenario.rows = {
+        {"wildcard listener, 100 local addresses, mix",
+         to_addresses(count),
+         REASON_LISTENER_WILDCARD,
+         VERDICT_PASS,
+         {}},
+    };
     return scenario;
 }
 
@@ -314,6 +370,8 @@ std::vector<Scenario> scenarios(std::uint32_t ifindex) {
     return {
         listeners(ifindex),
         all_ports(),
+        addresses(),
+        many_locals(),
         guarded(),
         handed_over(ifindex),
         grouped(),

@@ -77,7 +77,7 @@ Subject::Subject(const contract::settings& settings, std::uint32_t flow_capacity
         test::give_up("cannot load the program", -error);
     }
     flows_ = std::make_unique<test::FlowMemory>(*skeleton_->obj, settings_);
-    set_local();
+    set_first_locals();
 }
 
 Subject::~Subject() {
@@ -93,19 +93,34 @@ int Subject::fd() const {
     return bpf_program__fd(skeleton_->progs.xdemux);
 }
 
-// Unused places hold an address that is always local; the map is named after the variable's section.
-void Subject::set_local() {
-    local_hot local{};
-    for (auto& place : local.ipv4)
-        std::memcpy(place, ip_address("127.0.0.1").bytes.data(), sizeof(place));
-    for (auto& place : local.ipv6)
-        std::memcpy(place, ip_address("::1").bytes.data(), sizeof(place));
-    std::memcpy(local.ipv4[0], ip_address(test::host_ipv4).bytes.data(), sizeof(local.ipv4[0]));
-    std::memcpy(local.ipv6[0], ip_address(test::host_ipv6).bytes.data(), sizeof(local.ipv6[0]));
+// The map is named after the variable's section.
+void Subject::put_local() {
     const bpf_map* map = bpf_object__find_map_by_name(skeleton_->obj, ".data.local_hot");
     if (map == nullptr) throw std::runtime_error("the object has no local_hot");
-    test::put(map, 0U, local);
+    test::put(map, 0U, local_);
+}
+
+// Unused places hold an address that is always local.
+void Subject::set_first_locals() {
+    for (auto& place : local_.ipv4)
+        std::memcpy(place, ip_address("127.0.0.1").bytes.data(), sizeof(place));
+    for (auto& place : local_.ipv6)
+        std::memcpy(place, ip_address("::1").bytes.data(), sizeof(place));
+    std::memcpy(local_.ipv4[0], ip_address(test::host_ipv4).bytes.data(), sizeof(local_.ipv4[0]));
+    std::memcpy(local_.ipv6[0], ip_address(test::host_ipv6).bytes.data(), sizeof(local_.ipv6[0]));
+    put_local();
     test::add_links(skeleton_->maps.local_routes);
+}
+
+void Subject::add_local(std::string_view address) {
+    const IpAddress ip = ip_address(address);
+    local_route key{};
+    key.prefixlen = LOCAL_ROUTE_FIXED_BITS + 8 * static_cast<__u32>(ip.size());
+    key.family = static_cast<__u8>(family_of(ip));
+    std::copy(ip.bytes.begin(), ip.bytes.end(), key.addr);
+    test::put(skeleton_->maps.local_routes, key, local_entry{LOCAL_BY_ROUTE});
+    local_.more[key.family] = 1;
+    put_local();
 }
 
 void Subject::change_slot(proto proto, std::uint16_t port, auto&& change) {

@@ -42,6 +42,8 @@ class Subject {
     /// A map's descriptor, by name.
     [[nodiscard]] int table(const char* name) const;
 
+    /// A destination of the host that is not among the first.
+    void add_local(std::string_view address);
     /// Dual-stack.
     void add_wildcard(const Listener& listener);
     /// The same, which admits the first `networks` of 10.0.0.0/24, 10.0.1.0/24, ... alone: those of the mixer's peers.
@@ -76,13 +78,15 @@ class Subject {
     std::uint32_t add_target(contract::target_kind kind, std::uint32_t first = 0);
     void add_steered_wildcard(const Listener& listener, std::uint32_t number);
     void change_slot(contract::proto proto, std::uint16_t port, auto&& change);
-    void set_local();
+    void put_local();
+    void set_first_locals();
 
     contract::settings settings_;
     demux* skeleton_ = nullptr;
     std::unique_ptr<test::FlowMemory> flows_;
     std::map<std::uint32_t, contract::port_slot> slots_;  // those written
     std::uint32_t listeners_ = 0, targets_ = 0;
+    contract::local_hot local_{};
     std::optional<XskSocket> xsk_;
 };
 

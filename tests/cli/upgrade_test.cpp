@@ -92,7 +92,7 @@ TEST_F(Upgrade, BringsTablesOfContract5ToOursAndClosedPortsStayClosed) {
 
 TEST_F(Upgrade, GoesOnWithOneThatWasBrokenOff) {
     attach();
-    for (const std::uint32_t from : {4U, 5U}) {
+    for (const std::uint32_t from : {4U, 5U, 6U}) {
         pretend(under_way(from, ours));
         expect_all_refused(
             fmt::format("an upgrade of instance \".*\" from contract version {} to {} was not finished; run "

@@ -93,6 +93,25 @@ static void shape_ipv6(struct flow_ipv6* flow) {
     memcpy(flow->local_addr, the_frame + 38, sizeof(flow->local_addr));
 }
 
+/* What may be remembered in the epoch 0 that choose_locals() leaves, half of it of the packet, where that has a plain
+ * IPv4 header. */
+static void shape_destination(struct destination* destination) {
+    __u64 any = destination->answer;
+    __u64 reason = REASON_LISTENER_EXACT + any % (REASON_LISTENER_ALL_PORTS - REASON_LISTENER_EXACT + 1);
+    const uint8_t* ip = the_frame + 14;
+    __u32 local = 0;
+
+    destination->answer =
+        (any & 0xffff) | reason << 32 | (__u64)a_target(any >> 8) << 40 | (any >> 16 & 3) << 48 | 1ull << 63;
+    destination->stamp = 1ull << 32 | (__u32)destination->stamp;
+    if (destination->stamp & 1 || the_frame + the_size < ip + 24) return;
+    memcpy(&local, ip + 16, sizeof(local));
+    destination->addr[0] = local;
+    destination->addr[1] = 0;
+    destination->endpoint =
+        (__u64)(ip[9] & 1) << 48 | (__u64)(ip[22] << 8 | ip[23]) << 32 | world_context()->ingress_ifindex;
+}
+
 void world_shape(const void* map, void* value) {
     if (map == &flow_lines4 || map == &flow_lines6) {
         shape_line(value);
@@ -107,6 +126,8 @@ void world_shape(const void* map, void* value) {
 
         slot->target[0] = slot->target[0] & 4 ? a_target(slot->target[0]) : TARGET_NONE;
         slot->target[1] = slot->target[1] & 4 ? a_target(slot->target[1]) : TARGET_NONE;
+    } else if (map == &destinations) {
+        shape_destination(value);
     } else if (map == &fragments) {
         ((struct fragment*)value)->verdict %= VERDICT_COUNT;
     } else if (map == &targets) {

@@ -3,6 +3,7 @@
 // key that is not the program's, sends a packet along the full one: both must agree about every packet, malformed ones
 // included. The packets are drawn at random, the same ones each time.
 #include <algorithm>
+#include <functional>
 #include <random>
 
 #include "support/expectation.h"
@@ -120,6 +121,26 @@ class Lanes : public ProgTest {
         to.add_guard(88, {{"2001:db8:ffff::", 48}});
     }
 
+    // Listeners of which no slot tells all, on addresses that are not among the first.
+    void fill_more(Program& to) {
+        to.add_local_route(beyond_ipv4, 32);
+        to.add_local_route(beyond_ipv6, 128);
+        const std::uint32_t here = Testbed::get().ifindex(), elsewhere = Testbed::get().other_ifindex();
+        for (const auto proto : {PROTO_TCP, PROTO_UDP}) {
+            const auto entry = [&](std::uint16_t port, target_kind target, std::uint32_t id,
+                                   std::uint32_t ifindex = 0) {
+                return Entry{.proto = proto, .port = port, .target = target, .id = id, .ifindex = ifindex};
+            };
+            to.add_wildcard(entry(80, TARGET_DROP, 100, elsewhere), FAMILY_DUAL);
+            to.add_wildcard(entry(81, TARGET_PASS, 101, here), FAMILY_IPV4);
+            to.add_exact(entry(82, TARGET_PASS, 102), beyond_ipv4);
+            to.add_exact(entry(82, TARGET_REJECT, 103, here), beyond_ipv6);
+            to.add_prefix(entry(83, TARGET_PASS, 104, here), "192.0.2.0", 24);
+            to.add_prefix(entry(84, TARGET_PASS, 105), "2001:db8::", 32);
+            to.add_prefix(entry(0, TARGET_DROP, 106), beyond_ipv6, 128);
+        }
+    }
+
     void expect_same(const Packet& packet) {
         const ReasonCounts before = program().reasons();
         const RunResult lean = program().run(packet);
@@ -130,11 +151,10 @@ class Lanes : public ProgTest {
         EXPECT_EQ(moved(before, between), moved(between, program().reasons()));
     }
 
-    void expect_same_under(const contract::settings& settings, bool all_ports = false) {
+    void expect_same_under(const contract::settings& settings, const std::function<void(Program&)>& also = {}) {
         Program& program = load(settings);
         fill(program);
-        if (all_ports)
-            program.add_wildcard({.proto = PROTO_TCP, .port = 0, .target = TARGET_DROP, .id = 9}, FAMILY_IPV6);
+        if (also) also(program);
         RandomPackets packets;
         for (int i = 0; i < packets_each && !HasFailure(); i++) {
             const Packet packet = packets.next();
@@ -173,7 +193,16 @@ TEST_F(Lanes, AgreeInMonitorMode) {
 }
 
 TEST_F(Lanes, AgreeBesideListenersOnAllPorts) {
-    expect_same_under(enforce(VERDICT_PASS), true);
+    expect_same_under(enforce(VERDICT_PASS), [](Program& program) {
+        program.add_wildcard({.proto = PROTO_TCP, .port = 0, .target = TARGET_DROP, .id = 9}, FAMILY_IPV6);
+    });
+}
+
+TEST_F(Lanes, AgreeWhereSlotsDoNotTellAll) {
+    for (const auto& settings : {enforce(VERDICT_DROP), enforce(VERDICT_REJECT), monitor(VERDICT_DROP, true)}) {
+        expect_same_under(settings, [&](Program& program) { fill_more(program); });
+        EXPECT_GT(program().remembered_destinations(), 20U);
+    }
 }
 
 TEST_F(Lanes, AgreeWhereTheInterfaceForwards) {

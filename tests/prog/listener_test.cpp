@@ -28,15 +28,19 @@ class Listener : public ProgTest {
   protected:
     void SetUp() override { load(enforce(VERDICT_DROP)); }
 
-    void expect_heard(reason reason, std::uint32_t id, std::uint32_t ifindex = 0) {
-        expect(syn4, heard(reason, id), ifindex);
-        expect(syn6, heard(reason, id), ifindex);
+    // Twice: by the tables, and by what the program remembers of them.
+    void expect_both(const Expected& expected, std::uint32_t ifindex) {
+        for (int i = 0; i < 2; i++) {
+            expect(syn4, expected, ifindex);
+            expect(syn6, expected, ifindex);
+        }
     }
 
-    void expect_closed(std::uint32_t ifindex = 0) {
-        expect(syn4, drops(REASON_CLOSED).at(PROTO_TCP, port), ifindex);
-        expect(syn6, drops(REASON_CLOSED).at(PROTO_TCP, port), ifindex);
+    void expect_heard(reason reason, std::uint32_t id, std::uint32_t ifindex = 0) {
+        expect_both(heard(reason, id), ifindex);
     }
+
+    void expect_closed(std::uint32_t ifindex = 0) { expect_both(drops(REASON_CLOSED).at(PROTO_TCP, port), ifindex); }
 
     void add_exact(const Entry& entry) {
         program().add_exact(entry, host_ipv4);

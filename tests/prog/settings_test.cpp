@@ -109,7 +109,7 @@ TEST_F(Maps, AllHaveBtfForBpftoolsFieldNames) {
 
 TEST_F(Maps, AreAllTablesOfTheInstanceButThePrograms) {
     // What is not in the list is not pinned, and a change of settings loses what is in it.
-    std::set<std::string> tables = {"settings", "flow_clock"};
+    std::set<std::string> tables = {"settings", "flow_clock", "destinations"};
     for (const std::string& name : table_names())
         tables.insert(name);
     std::set<std::string> maps;
@@ -125,6 +125,7 @@ TEST_F(Maps, HaveTheSizesOfTheContract) {
         {"journal", {4, sizeof(contract::journal)}},
         {"listen_addrs", {sizeof(listen_addr), sizeof(listen_entry)}},
         {"listen_prefixes", {sizeof(listen_prefix), sizeof(listen_entry)}},
+        {"destinations", {4, sizeof(contract::destination)}},
         {"guards", {4, sizeof(contract::guard)}},
         {"guard_sources", {sizeof(contract::guard_source), sizeof(contract::guard_admits)}},
         {"guard_verdicts", {4, sizeof(contract::guard_verdict)}},

@@ -18,8 +18,8 @@
     } while (0)
 #endif
 
-/* In the place of bpf/flow_access.h. Its stores are plain ones, which fences keep apart. */
-#define XDEMUX_FLOW_ACCESS_H
+/* In the place of bpf/access.h. Its stores are plain ones, which fences keep apart. */
+#define XDEMUX_ACCESS_H
 
 static __u64 read_once(const void* word) {
     return watched_load(word, 8);
@@ -47,10 +47,11 @@ static int swap_half(__u32* half, __u32 from, __u32 to) {
     return watched_swap(half, &present, to, 4);
 }
 
-static void flow_fence(void) {
+static void memory_fence(void) {
     watched_fence();
 }
 
+#include "destination.h"
 #include "flow.h"
 #include "flow_insert.h"
 
@@ -149,4 +150,16 @@ enum path_inserted path_insert(const struct flow_key* key, __u32 use) {
     struct packet p = packet_of(key);
 
     return (enum path_inserted)flow_insert(&p, use);
+}
+
+__u64 path_recall(const struct destination* place, const struct path_destination* key, __u32 epoch) {
+    const struct destination_key asked = {{key->addr[0], key->addr[1]}, key->endpoint};
+
+    return recall(place, &asked, epoch);
+}
+
+void path_remember(struct destination* place, const struct path_destination* key, __u32 epoch, __u64 answer) {
+    const struct destination_key asked = {{key->addr[0], key->addr[1]}, key->endpoint};
+
+    remember(place, &asked, epoch, answer);
 }

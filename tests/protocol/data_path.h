@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The data path's look-ups and its insert, compiled for user space, on a table of the tests: valid C
- * and C++. It asserts nothing.
+ * The data path's look-ups and its insert, and what it remembers of destinations, compiled for user
+ * space, on tables of the tests: valid C and C++. It asserts nothing.
  */
 #ifndef XDEMUX_TESTS_PROTOCOL_DATA_PATH_H
 #define XDEMUX_TESTS_PROTOCOL_DATA_PATH_H
@@ -10,6 +10,7 @@
 
 #ifdef __cplusplus
 extern "C" {
+using xdemux::contract::destination;
 using xdemux::contract::flow_key;
 using xdemux::contract::flow_line;
 using xdemux::contract::flow_seeds;
@@ -47,6 +48,15 @@ enum path_inserted {
 };
 
 enum path_inserted path_insert(const struct flow_key* key, __u32 use);
+
+struct path_destination {
+    __u64 addr[2];
+    __u64 endpoint;
+};
+
+/* 0: nothing is known. */
+__u64 path_recall(const struct destination* place, const struct path_destination* key, __u32 epoch);
+void path_remember(struct destination* place, const struct path_destination* key, __u32 epoch, __u64 answer);
 
 /* What its clock says, in units of 2^FLOW_SEEN_SHIFT ns. */
 #define PATH_NOW 3

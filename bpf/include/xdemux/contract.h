@@ -26,7 +26,7 @@ namespace xdemux::contract
 #endif
 
 /* Raised when a layout below changes, or what it means: tools refuse tables of another version. */
-XDEMUX_CONSTANT(CONTRACT_VERSION, 6);
+XDEMUX_CONSTANT(CONTRACT_VERSION, 7);
 
 XDEMUX_CONSTANT(NAME_SIZE, 16); /* a name and its terminating zero */
 XDEMUX_CONSTANT(ADDR_SIZE, 16);
@@ -211,6 +211,21 @@ struct listen_addr {
 	__u8 family;   /* enum family */
 };
 XDEMUX_ASSERT_LAYOUT(struct listen_addr, 24);
+
+/*
+ * Map destinations, per CPU, array by a keyed hash: what local routes and listeners said of a
+ * destination, of which its port's slot does not say all. No table of the instance: the data path
+ * alone reads and writes it, by words, and each loaded program has its own.
+ */
+XDEMUX_CONSTANT(DESTINATIONS, 1024);
+struct destination {
+	__u64 stamp;	/* (epoch + 1) << 32 | how often the place was written; less: nothing */
+	__u64 addr[2];	/* as on the wire; of IPv4 the first half of the first */
+	__u64 endpoint; /* family << 56 | proto << 48 | port << 32 | ifindex of the packet's device
+			 */
+	__u64 answer;	/* as bpf/destination.h packs it */
+};
+XDEMUX_ASSERT_LAYOUT(struct destination, 40);
 
 /* Key of listen_prefixes, longest-prefix trie. The fixed fields are its first 64 bits. */
 XDEMUX_CONSTANT(LISTEN_PREFIX_FIXED_BITS, 64);
@@ -580,6 +595,11 @@ XDEMUX_ASSERT_LAYOUT(struct flow_writer, 8);
  * Map local_hot, array of one: the first few local addresses in one cache line, the rest is asked
  * of local_routes only where `more` says so. Unused places repeat an address that is always local,
  * never zero.
+ *
+ * `epoch` is that of the local routes and of the listeners. User space makes it odd before it
+ * changes any of them, and even again, a greater number, when the change is whole. While it is odd
+ * nothing is remembered in `destinations`, and what was remembered in another epoch is over. So a
+ * writer that is killed leaves them all to be looked up, until the next one has put things right.
  */
 XDEMUX_CONSTANT(LOCAL_HOT_IPV4, 4);
 XDEMUX_CONSTANT(LOCAL_HOT_IPV6, 3);
@@ -587,7 +607,9 @@ struct local_hot {
 	__u8 ipv4[LOCAL_HOT_IPV4][4];
 	__u8 ipv6[LOCAL_HOT_IPV6][ADDR_SIZE];
 	__u8 more[2]; /* by enum family */
-	__u8 zero[62];
+	__u16 zero;
+	__u32 epoch;
+	__u8 reserved[56];
 };
 XDEMUX_ASSERT_LAYOUT(struct local_hot, 128);
 

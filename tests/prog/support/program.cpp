@@ -8,6 +8,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <sched.h>
 
 #include <xdemux/contract.h>
 
@@ -116,7 +117,30 @@ void Program::clear() {
         std::memcpy(place, ip_address("127.0.0.1").bytes.data(), sizeof(place));
     for (auto& place : local_.ipv6)
         std::memcpy(place, ip_address("::1").bytes.data(), sizeof(place));
+    changed();
+}
+
+// What a program remembers of listeners and local routes is over.
+void Program::changed() {
+    set_epoch(epoch_ + 2);
+}
+
+void Program::set_epoch(std::uint32_t epoch) {
+    epoch_ = epoch;
+    local_.epoch = epoch;
     put(local_hot_of(skeleton_), 0U, local_);
+}
+
+std::size_t Program::remembered_destinations() const {
+    const auto here = static_cast<std::size_t>(sched_getcpu());
+    std::vector<destination> values(possible_cpus());
+    std::size_t count = 0;
+    for (std::uint32_t place = 0; place < DESTINATIONS; place++) {
+        if (bpf_map_lookup_elem(fd_of(skeleton_->maps.destinations), &place, values.data()) != 0)
+            give_up("cannot read what is remembered");
+        count += values[here].stamp >> 32 == epoch_ + 1 ? 1 : 0;
+    }
+    return count;
 }
 
 RunResult Program::test_run(Bytes in, std::size_t metadata, std::uint32_t ifindex) {
@@ -166,8 +190,8 @@ void Program::add_local(std::string_view address) {
         std::memcpy(local_.ipv6[count++], ip.bytes.data(), sizeof(local_.ipv6[0]));
     else
         std::memcpy(local_.ipv4[count++], ip.bytes.data(), sizeof(local_.ipv4[0]));
-    put(local_hot_of(skeleton_), 0U, local_);
     put_local(ip, 8 * ip.size(), LOCAL_BY_ROUTE);
+    changed();
 }
 
 void Program::add_link(std::string_view mac, local_source source) {
@@ -186,7 +210,7 @@ void Program::add_local_route(std::string_view prefix, std::uint32_t bits, local
     const IpAddress ip = ip_address(prefix);
     put_local(ip, bits, source);
     local_.more[family_of(ip)] = 1;
-    put(local_hot_of(skeleton_), 0U, local_);
+    changed();
 }
 
 void Program::change_slot(proto proto, std::uint16_t port, auto&& change) {
@@ -194,6 +218,7 @@ void Program::change_slot(proto proto, std::uint16_t port, auto&& change) {
     port_slot& slot = slots_[index];
     change(slot);
     put(skeleton_->maps.port_slots, index, slot);
+    changed();
 }
 
 void Program::add_wildcard(const Entry& entry, family family) {

@@ -137,6 +137,12 @@ class Program {
     contract::reject_limit reject_limit() const;
     void set_reject_limit(const contract::reject_limit& limit);
 
+    /// That of listeners and local routes: even, and another one whenever they changed.
+    [[nodiscard]] std::uint32_t epoch() const { return epoch_; }
+    void set_epoch(std::uint32_t epoch);
+    /// How many destinations the CPU that the test is pinned to remembers of this epoch.
+    [[nodiscard]] std::size_t remembered_destinations() const;
+
     // Blocks, scans and events: program_evidence.cpp.
 
     /// An entry; see set_blocking().
@@ -185,6 +191,7 @@ class Program {
     RunResult test_run(Bytes in, std::size_t metadata, std::uint32_t ifindex);
     void clear();
     void clear_guards();
+    void changed();
     void put_local(const IpAddress& ip, std::size_t bits, contract::local_source source);
     void clear_counters();
     void clear_evidence();
@@ -202,6 +209,7 @@ class Program {
     std::set<std::uint32_t> listeners_steered_;           // listeners with a target of those
     std::uint64_t serials_ = 0;                           // of guards, given out
     contract::local_hot local_{};
+    std::uint32_t epoch_ = 0;  // of local_, which starts anew
     std::size_t local_count_[contract::FAMILY_COUNT] = {};
 };
 

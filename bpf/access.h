@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * How the data path reads and writes the flow table's memory where others write it too: each word
- * once, and in order. Nothing of the table's steps goes round it, since the tests of the steps in
- * <xdemux/flow_layout.h> put a header of their own in its place, whose guard is the same.
+ * How the data path reads and writes memory that others write too: each word once, and in order.
+ * Nothing of the steps of flow_table.h and destination.h goes round it, since their tests
+ * (tests/protocol) put a header of their own in its place, whose guard is the same.
  */
-#ifndef XDEMUX_FLOW_ACCESS_H
-#define XDEMUX_FLOW_ACCESS_H
+#ifndef XDEMUX_ACCESS_H
+#define XDEMUX_ACCESS_H
 
 #include "maps.h"
 
@@ -41,7 +41,7 @@ static __always_inline int swap_half(__u32 *half, __u32 from, __u32 to)
 }
 
 /* A fetching atomic operation orders all memory (LKMM); one that does not fetch orders none. */
-static __always_inline void flow_fence(void)
+static __always_inline void memory_fence(void)
 {
 	__u64 word;
 
