@@ -46,10 +46,10 @@ static __always_inline void take_answer(__u64 answer, struct outcome *o)
 	o->guarded = !!(answer & ANSWER_GUARDED);
 }
 
-/* To the stack, and nobody else is to be asked. */
-static __always_inline int answer_passes(__u64 answer)
+/* Of an unguarded listener with that target. */
+static __always_inline int answer_is(__u64 answer, enum target_kind target)
 {
-	return ANSWER_TARGET(answer) == TARGET_PASS && !(answer & ANSWER_GUARDED);
+	return ANSWER_TARGET(answer) == target && !(answer & ANSWER_GUARDED);
 }
 
 /* In words, which are read as they are written: a load of what was stored in parts waits for them.

@@ -235,14 +235,18 @@ static __always_inline int conclude_port(struct xdp_md *ctx, const struct frame 
 	return slot_asks_more(p, slot) ? UNDECIDED : conclude_guarded(ctx, p, slot);
 }
 
-/* What is remembered of the destination, if the packet passes by it. */
+/* By what is remembered of the destination, where nobody else is to be asked. */
 static __always_inline int conclude_destination(struct xdp_md *ctx, const struct packet *p)
 {
 	__u64 answer = recall_destination(ctx, p);
+	__u32 listener = ANSWER_LISTENER(answer);
 
-	if (!answer_passes(answer))
-		return middle_lane(ctx, p->l3_offset, p->family, p->frame_len);
-	return conclude(p, ANSWER_REASON(answer), VERDICT_PASS, ANSWER_LISTENER(answer));
+	if (answer_is(answer, TARGET_PASS))
+		return conclude(p, ANSWER_REASON(answer), VERDICT_PASS, listener);
+	if (answer_is(answer, TARGET_DROP) && may_drop() &&
+	    (answer & ANSWER_NAMED || !is_for_others(ctx, p, 0)))
+		return conclude(p, ANSWER_REASON(answer), VERDICT_DROP, listener);
+	return middle_lane(ctx, p->l3_offset, p->family, p->frame_len);
 }
 
 static __always_inline int fast_lane_ports(struct xdp_md *ctx, const struct frame *f,

@@ -119,27 +119,34 @@ std::string nth_address(std::uint32_t i) {
 }
 
 /// MIX_SAMPLES SYNs, each to one of so many addresses.
-std::vector<Packet> to_addresses(std::uint16_t count) {
+std::vector<Packet> to_addresses(std::uint16_t count, std::uint16_t port) {
     Random random;
     std::vector<Packet> packets;
     for (int i = 0; i < MIX_SAMPLES; i++)
         packets.push_back(syn4_to(nth_address(draw(random, 0, static_cast<std::uint16_t>(count - 1))),
-                                  draw(random, 1024, 65535), 443));
+                                  draw(random, 1024, 65535), port));
     return packets;
 }
 
 /// A hundred destinations of which the program remembers nearly all, and a thousand, of which many push each other out.
 Scenario addresses() {
-    constexpr std::uint16_t few = 100, many = 1000;
+    constexpr std::uint16_t few = 100, many = 1000, passing = 443, dropping = 444;
     Scenario scenario;
     scenario.settings = enforce(VERDICT_DROP, true);
     scenario.fill = [](Subject& subject) {
-        for (std::uint32_t i = 0; i < many; i++)
-            subject.add_exact({PROTO_TCP, 443}, nth_address(i));
+        for (std::uint32_t i = 0; i < many; i++) {
+            subject.add_exact({PROTO_TCP, passing}, nth_address(i));
+            subject.add_exact({PROTO_TCP, dropping, 0, TARGET_DROP}, nth_address(i));
+        }
     };
     scenario.rows = {
-        {"listeners on 100 addresses, mix", to_addresses(few), REASON_LISTENER_EXACT, VERDICT_PASS, {}},
-        {"listeners on 1,000 addresses, mix", to_addresses(many), REASON_LISTENER_EXACT, VERDICT_PASS, {}},
+        {"listeners on 100 addresses, mix", to_addresses(few, passing), REASON_LISTENER_EXACT, VERDICT_PASS, {}},
+        {"listeners on 1,000 addresses, mix", to_addresses(many, passing), REASON_LISTENER_EXACT, VERDICT_PASS, {}},
+        {"dropped by listeners on 100 addresses, mix",
+         to_addresses(few, dropping),
+         REASON_LISTENER_EXACT,
+         VERDICT_DROP,
+         {}},
     };
     return scenario;
 }
@@ -156,7 +163,7 @@ Scenario many_locals() {
     };
     scenario.rows = {
         {"wildcard listener, 100 local addresses, mix",
-         to_addresses(count),
+         to_addresses(count, 443),
          REASON_LISTENER_WILDCARD,
          VERDICT_PASS,
          {}},

@@ -228,7 +228,7 @@ void Subject::add_exact(const Listener& listener, std::string_view address) {
     listen_addr key = key_of(listener, family_of(ip));
     std::copy(ip.bytes.begin(), ip.bytes.end(), key.addr);
     test::put(skeleton_->maps.listen_addrs, key,
-              listen_entry{++listeners_, TARGET_PASS, static_cast<__u8>(8 * ip.size()), 0, {}});
+              listen_entry{++listeners_, listener.target, static_cast<__u8>(8 * ip.size()), 0, {}});
     change_slot(listener.proto, listener.port, [&](port_slot& slot) {
         slot.hints[family_of(ip)] |= listener.ifindex != 0 ? HINT_EXACT_BOUND : HINT_EXACT;
     });
