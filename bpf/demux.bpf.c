@@ -3,9 +3,10 @@
  * The pipeline: parse -> port slot -> flow -> listener -> host socket -> closed policy -> act ->
  * count.
  *
- * It stands in two lanes built from the same stages. full_lane.h has every step. fast_lane.h
- * decides what a slot decides by itself, keeps its facts in registers, and declines everything else
- * before it has changed anything.
+ * It stands in three lanes built from the same stages. full_lane.h has every step. fast_lane.h
+ * decides what a slot decides by itself, or what is remembered of the destination, and keeps its
+ * facts in registers. middle_lane.h looks up what is not remembered. Both decline everything else
+ * before they have changed anything.
  *
  * Packets to registered sockets take a second program: XDP only passes them, and the network
  * namespace's look-up asks socket_lookup.h for the socket.

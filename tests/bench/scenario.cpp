@@ -119,11 +119,11 @@ std::string nth_address(std::uint32_t i) {
 }
 
 /// MIX_SAMPLES SYNs, each to one of so many addresses.
-std::vector<Packet> to_addresses(std::uint16_t count, std::uint16_t port) {
+std::vector<Packet> to_addresses(std::uint32_t first, std::uint16_t count, std::uint16_t port) {
     Random random;
     std::vector<Packet> packets;
     for (int i = 0; i < MIX_SAMPLES; i++)
-        packets.push_back(syn4_to(nth_address(draw(random, 0, static_cast<std::uint16_t>(count - 1))),
+        packets.push_back(syn4_to(nth_address(first + draw(random, 0, static_cast<std::uint16_t>(count - 1))),
                                   draw(random, 1024, 65535), port));
     return packets;
 }
@@ -140,10 +140,10 @@ Scenario addresses() {
         }
     };
     scenario.rows = {
-        {"listeners on 100 addresses, mix", to_addresses(few, passing), REASON_LISTENER_EXACT, VERDICT_PASS, {}},
-        {"listeners on 1,000 addresses, mix", to_addresses(many, passing), REASON_LISTENER_EXACT, VERDICT_PASS, {}},
+        {"listeners on 100 addresses, mix", to_addresses(0, few, passing), REASON_LISTENER_EXACT, VERDICT_PASS, {}},
+        {"listeners on 1,000 addresses, mix", to_addresses(0, many, passing), REASON_LISTENER_EXACT, VERDICT_PASS, {}},
         {"dropped by listeners on 100 addresses, mix",
-         to_addresses(few, dropping),
+         to_addresses(0, few, dropping),
          REASON_LISTENER_EXACT,
          VERDICT_DROP,
          {}},
@@ -151,9 +151,10 @@ Scenario addresses() {
     return scenario;
 }
 
-/// As an edge server has them: more than the program's first line holds.
+/// As an edge server has them: more than the program's first line holds. And packets to as many other hosts.
 Scenario many_locals() {
     constexpr std::uint16_t count = 100;
+    constexpr std::uint32_t others = 1U << 15U;
     Scenario scenario;
     scenario.settings = enforce(VERDICT_DROP, true);
     scenario.fill = [](Subject& subject) {
@@ -163,8 +164,13 @@ Scenario many_locals() {
     };
     scenario.rows = {
         {"wildcard listener, 100 local addresses, mix",
-         to_addresses(count, 443),
+         to_addresses(0, count, 443),
          REASON_LISTENER_WILDCARD,
+         VERDICT_PASS,
+         {}},
+        {"for other hosts, 100 local addresses, mix",
+         to_addresses(others, count, 443),
+         REASON_NOT_LOCAL,
          VERDICT_PASS,
          {}},
     };

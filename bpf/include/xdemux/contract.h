@@ -217,7 +217,7 @@ XDEMUX_ASSERT_LAYOUT(struct listen_addr, 24);
  * destination, of which its port's slot does not say all. No table of the instance: the data path
  * alone reads and writes it, by words, and each loaded program has its own.
  */
-XDEMUX_CONSTANT(DESTINATIONS, 1024);
+XDEMUX_CONSTANT(DESTINATIONS, 4096);
 struct destination {
 	__u64 stamp;	/* (epoch + 1) << 32 | how often the place was written; less: nothing */
 	__u64 addr[2];	/* as on the wire; of IPv4 the first half of the first */

@@ -9,7 +9,8 @@
 
 namespace xdemux {
 
-/// Bytes of all tables when they are full, per-CPU ones times the possible CPUs; see map_memory().
+/// Bytes of all tables when they are full, per-CPU ones times the possible CPUs, and of what the program remembers for
+/// itself; see map_memory().
 Result<std::uint64_t> table_memory(const Instance& instance);
 
 }  // namespace xdemux
