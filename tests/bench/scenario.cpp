@@ -260,23 +260,21 @@ Scenario flows(const std::string& name, std::uint32_t count, std::uint32_t capac
     scenario.hashed = Subject::flow_keys(PROTO_TCP, 443, known);
     const Packet packet = ipv6 ? tcp6(peer_port, 443) : data4(peer_port, 443);
     const std::string what = ", " + name + (ipv6 ? " IPv6 flows" : " flows");
-    const auto yardstick = [&](const char* row, const mix_peers& peers) {
-        scenario.rows.push_back(
-            {row + what, {packet}, REASON_UNDECIDED, VERDICT_PASS, {}, peers, Yardstick::hash_flows});
+    const auto yardstick = [&](const char* row, Yardstick which, const mix_peers& peers) {
+        scenario.rows.push_back({row + what, {packet}, REASON_UNDECIDED, VERDICT_PASS, {}, peers, which});
     };
     scenario.rows.push_back({"flow hit" + what, {packet}, REASON_FLOW, VERDICT_PASS, goals.hit, known});
     if (!ipv6) {
-        const auto of_memory = [&](const char* row, Yardstick which) {
-            scenario.rows.push_back({row + what, {packet}, REASON_UNDECIDED, VERDICT_PASS, {}, known, which});
-        };
-        of_memory("yardstick: a random line of that table", Yardstick::one_line);
-        of_memory("yardstick: a random line, an entry by it counts", Yardstick::two_lines);
-        of_memory("yardstick: the same, a packet after the other", Yardstick::in_turn);
+        yardstick("yardstick: a random line of that table", Yardstick::one_line, known);
+        yardstick("yardstick: a random line, an entry by it counts", Yardstick::two_lines, known);
+        yardstick("yardstick: the same, a packet after the other", Yardstick::in_turn, known);
+        yardstick("yardstick: the least look-up of that table, hit", Yardstick::least_flows, known);
     }
-    yardstick("yardstick: BPF hash map, hit", known);
+    yardstick("yardstick: BPF hash map, hit", Yardstick::hash_flows, known);
     scenario.rows.push_back(
         {"flow miss" + what, {packet}, REASON_LISTENER_WILDCARD, VERDICT_PASS, goals.miss, strangers});
-    yardstick("yardstick: BPF hash map, miss", strangers);
+    if (!ipv6) yardstick("yardstick: the least look-up of that table, miss", Yardstick::least_flows, strangers);
+    yardstick("yardstick: BPF hash map, miss", Yardstick::hash_flows, strangers);
     return scenario;
 }
 

@@ -10,6 +10,9 @@
 
 #include "subject.h"
 #include "support/bpf_maps.h"
+
+// The skeleton names the types of the program's variables as C does.
+using xdemux::contract::flow_seeds;
 #include "yardstick.skel.h"
 
 namespace xdemux::bench {
@@ -17,6 +20,7 @@ Yardsticks::Yardsticks(std::uint32_t capacity, const Subject& subject, std::uint
     : skeleton_(yardstick::open()) {
     if (skeleton_ == nullptr) test::give_up("cannot open the yardsticks");
     skeleton_->rodata->line_count = subject.settings().flow_lines;
+    skeleton_->rodata->seeds = subject.settings().flow_seeds;
     skeleton_->rodata->crowd_each = crowd_each;
     skeleton_->rodata->action = action;
     if (bpf_map__reuse_fd(skeleton_->maps.flow_lines4, subject.table("flow_lines4")) != 0 ||
@@ -50,6 +54,8 @@ int Yardsticks::fd(Yardstick which) const {
             return bpf_program__fd(skeleton_->progs.tcp_lookup);
         case Yardstick::route_lookup:
             return bpf_program__fd(skeleton_->progs.route_lookup);
+        case Yardstick::least_flows:
+            return bpf_program__fd(skeleton_->progs.least_flows);
         case Yardstick::one_line:
             return bpf_program__fd(skeleton_->progs.one_line);
         case Yardstick::two_lines:

@@ -16,15 +16,16 @@ namespace xdemux::bench {
 class Subject;
 
 enum class Yardstick {
-    none,          ///< the program under test
-    least_demux,   ///< a port of IPv4 read unchecked, an array, three counters; `action`
-    of_kinds,      ///< the same of IPv6 and behind a VLAN tag too; `action`
-    tcp_lookup,    ///< the kernel asked for a TCP socket alone; drops where there is none
-    hash_flows,    ///< the kernel's hash map as a flow table: a look-up and three counters; `action`
-    one_line,      ///< a random line of the flow table of IPv4 read, and no more; passes
-    two_lines,     ///< and an entry of it added to, chosen by what was read; passes
-    in_turn,       ///< the same, but not before the last packet's entry has come; passes
-    established,   ///< the kernel asked for a connection of the crowd, at random; passes
+    none,         ///< the program under test
+    least_demux,  ///< a port of IPv4 read unchecked, an array, three counters; `action`
+    of_kinds,     ///< the same of IPv6 and behind a VLAN tag too; `action`
+    tcp_lookup,   ///< the kernel asked for a TCP socket alone; drops where there is none
+    hash_flows,   ///< the kernel's hash map as a flow table: a look-up and three counters; `action`
+    least_flows,  ///< the program's flow table, of IPv4: the least of a hit and of a miss, and three counters; `action`
+    one_line,     ///< a random line of the flow table of IPv4 read, and no more; passes
+    two_lines,    ///< and an entry of it added to, chosen by what was read; passes
+    in_turn,      ///< the same, but not before the last packet's entry has come; passes
+    established,  ///< the kernel asked for a connection of the crowd, at random; passes
     route_lookup,  ///< the kernel asked for a route alone; drops what is this host's
 };
 
