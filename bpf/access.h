@@ -40,6 +40,11 @@ static __always_inline int swap_half(__u32 *half, __u32 from, __u32 to)
 	return __sync_val_compare_and_swap(half, from, to) == from;
 }
 
+static __always_inline int swap_word(__u64 *word, __u64 from, __u64 to)
+{
+	return __sync_val_compare_and_swap(word, from, to) == from;
+}
+
 /* A fetching atomic operation orders all memory (LKMM); one that does not fetch orders none. */
 static __always_inline void memory_fence(void)
 {

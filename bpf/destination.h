@@ -5,11 +5,12 @@
  * moment ago.
  *
  * An answer is good for the epoch (struct local_hot) that was read before the tables were asked:
- * had they been changed since, it would be another one.
+ * had they been changed since, it would be another one. (After 2^31 changes it comes again.)
  *
- * Who writes. Programs of one CPU, of which one may interrupt another between any two accesses. A
- * place that is being written has DESTINATION_BUSY for its stamp, and who interrupts leaves it
- * alone; who reads takes nothing but what stood between two looks at the same stamp.
+ * Who writes. Programs of one CPU, of which one may come between any two accesses of another. Who
+ * writes a place makes its stamp DESTINATION_BUSY by compare-and-swap, and others leave it alone
+ * until it has the next one; who reads takes nothing but what stood between two looks at the same
+ * stamp.
  */
 #ifndef XDEMUX_DESTINATION_H
 #define XDEMUX_DESTINATION_H
@@ -28,17 +29,19 @@
 #define ANSWER_TARGET(a)   ((a) >> 40 & 0xff) /* enum target_kind, TARGET_STEER at most */
 #define ANSWER_NAMED	   (1ull << 48)	      /* the listener is on an address or prefix */
 #define ANSWER_GUARDED	   (1ull << 49)
+#define ANSWER_LOCAL	   (1ull << 50) /* the destination is this host's */
 #define ANSWER_KNOWN	   (1ull << 63)
 
 static __always_inline __u64 answer_of(const struct outcome *o)
 {
 	return o->listener | (__u64)o->reason << 32 | (__u64)o->target << 40 |
-	       (o->named ? ANSWER_NAMED : 0) | (o->guarded ? ANSWER_GUARDED : 0) | ANSWER_KNOWN;
+	       (o->named ? ANSWER_NAMED : 0) | (o->guarded ? ANSWER_GUARDED : 0) |
+	       (o->local ? ANSWER_LOCAL : 0) | ANSWER_KNOWN;
 }
 
 static __always_inline void take_answer(__u64 answer, struct outcome *o)
 {
-	o->local = 1;
+	o->local = !!(answer & ANSWER_LOCAL);
 	o->listener = ANSWER_LISTENER(answer);
 	o->reason = ANSWER_REASON(answer);
 	o->target = ANSWER_TARGET(answer);
@@ -88,8 +91,8 @@ static __always_inline __u32 current_epoch(void)
 }
 
 /* The answer; 0 where nothing is known of the key in this epoch. Nothing is of an odd one. */
-static __always_inline __u64 recall(const struct destination *d, const struct destination_key *key,
-				    __u32 epoch)
+static __always_inline __u64 destination_recall(const struct destination *d,
+						const struct destination_key *key, __u32 epoch)
 {
 	__u64 stamp = read_once(&d->stamp), differs, answer;
 
@@ -102,14 +105,15 @@ static __always_inline __u64 recall(const struct destination *d, const struct de
 	return !differs && read_once(&d->stamp) == stamp ? answer : 0;
 }
 
-static __always_inline void remember(struct destination *d, const struct destination_key *key,
-				     __u32 epoch, __u64 answer)
+static __always_inline void destination_remember(struct destination *d,
+						 const struct destination_key *key, __u32 epoch,
+						 __u64 answer)
 {
 	__u64 stamp = read_once(&d->stamp);
 
-	if (epoch & 1 || stamp == DESTINATION_BUSY)
+	if (epoch & 1 || stamp == DESTINATION_BUSY ||
+	    !swap_word(&d->stamp, stamp, DESTINATION_BUSY))
 		return;
-	write_once(&d->stamp, DESTINATION_BUSY);
 	write_once(&d->addr[0], key->addr[0]);
 	write_once(&d->addr[1], key->addr[1]);
 	write_once(&d->endpoint, key->endpoint);
@@ -117,13 +121,13 @@ static __always_inline void remember(struct destination *d, const struct destina
 	write_once(&d->stamp, (__u64)(epoch + 1) << 32 | (__u32)(stamp + 1));
 }
 
-/* What is known of a packet's destination; 0: nothing. */
-static __always_inline __u64 recall_destination(const struct xdp_md *ctx, const struct packet *p)
+/* The same of a packet. */
+static __always_inline __u64 destination_known(const struct xdp_md *ctx, const struct packet *p)
 {
 	struct destination_key key = destination_key(ctx, p);
 	const struct destination *d = destination_at(&key);
 
-	return d ? recall(d, &key, current_epoch()) : 0;
+	return d ? destination_recall(d, &key, current_epoch()) : 0;
 }
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The common case, lean: a whole, well-formed TCP or UDP packet with plain headers to one of the
- * first local addresses, on a port whose slot answers by itself or stands empty. It takes the
- * stages of the full lane in the same order; where the slot is not enough, the middle lane goes on,
- * and where a stage needs more than that, it declines, and the full lane starts anew. Until it
- * concludes it writes nothing.
+ * The common case, lean: a whole, well-formed TCP or UDP packet with plain headers, of a flow, or
+ * on a port whose slot answers by itself or stands empty, or to a destination that is remembered.
+ * It takes the stages of the full lane in the same order. Where the destination has to be looked
+ * up, the middle lane goes on; where a stage needs more than that, it declines, and the full lane
+ * starts anew. Until it concludes it writes nothing.
  *
  * What it costs is the number of its instructions. Headers of fixed length stand at constant
  * offsets, so that one test of the frame's length serves all reads; a fact is read from the frame
@@ -25,7 +25,7 @@
 #include "steer.h"
 #include "trace.h"
 
-/* As DECLINED: the next stage decides. */
+/* No XDP action: the next stage decides. */
 #define UNDECIDED -2
 
 /* Where the slot's answer has none of these, it is the whole answer. */
@@ -68,7 +68,7 @@ static __always_inline int conclude_as(const struct packet *p, enum reason reaso
 	return action == VERDICT_DROP ? XDP_DROP : XDP_PASS;
 }
 
-/* `reason` and `verdict` are constants. */
+/* `verdict` is a constant. */
 static __always_inline int conclude_at(const struct packet *p, enum reason reason,
 				       enum verdict verdict, __u32 listener, __u32 steer)
 {
@@ -238,7 +238,7 @@ static __always_inline int conclude_port(struct xdp_md *ctx, const struct frame 
 /* By what is remembered of the destination, where nobody else is to be asked. */
 static __always_inline int conclude_destination(struct xdp_md *ctx, const struct packet *p)
 {
-	__u64 answer = recall_destination(ctx, p);
+	__u64 answer = destination_known(ctx, p);
 	__u32 listener = ANSWER_LISTENER(answer);
 
 	if (answer_is(answer, TARGET_PASS))

@@ -155,7 +155,7 @@ static __always_inline int match_listeners(const struct packet *p, __u32 ifindex
 	return 1;
 }
 
-/* As a global function, for the full lane: the verifier looks at it once. */
+/* As a global function, for the middle and the full lane: the verifier looks at it once. */
 __noinline int find_listener(struct xdp_md *ctx, const struct packet *p, struct outcome *o)
 {
 	if (!p || !o)

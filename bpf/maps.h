@@ -119,8 +119,8 @@ struct {
 	__type(value, struct flow_writer);
 } flow_writers SEC(".maps");
 
-/* User space writes, the data path reads: is a destination this host's? A variable, so that it is
- * read by its address. */
+/* User space writes, the data path reads: is a destination this host's, and are answers from before
+ * still good? A variable, so that it is read by its address. */
 struct local_hot local_hot SEC(".data.local_hot") __attribute__((aligned(64)));
 
 /* User space writes, the data path reads where local_hot has `more`. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the fast lane would decide if the port's slot answered by itself: plain packets to one of
+ * What the fast lane would decide if the port's slot or memory answered: plain packets to one of
  * many local addresses, or to a port that has listeners on addresses, prefixes or devices, or while
- * there are listeners on all ports. What these say is asked of memory first (destination.h). The
- * steps after that are the full lane's, as far as they are simple; it declines the rest, and until
- * it concludes it writes nothing but what it remembers.
+ * there are listeners on all ports. What these say it looks up and remembers (destination.h), the
+ * answers too that are more than the fast lane concludes by. The steps after that are the full
+ * lane's, as far as they are simple; it declines the rest. Until it concludes it writes nothing but
+ * what it remembers, and what a guard remembers of a source's rate.
  */
 #ifndef XDEMUX_MIDDLE_LANE_H
 #define XDEMUX_MIDDLE_LANE_H
@@ -73,16 +74,17 @@ static __always_inline void ask_destination(struct xdp_md *ctx, const struct pac
 	struct destination_key key = destination_key(ctx, p);
 	struct destination *d = destination_at(&key);
 	__u32 epoch = current_epoch();
-	__u64 answer = d ? recall(d, &key, epoch) : 0;
+	__u64 answer = d ? destination_recall(d, &key, epoch) : 0;
 
 	if (answer) {
 		take_answer(answer, o);
 		return;
 	}
 	memory_fence(); /* the epoch is read before what it is of */
+	barrier();	/* where that is the machine's order, it shall be the compiler's too */
 	ask_tables(ctx, p, o);
 	if (d && (o->local || o->named))
-		remember(d, &key, epoch, answer_of(o));
+		destination_remember(d, &key, epoch, answer_of(o));
 }
 
 /* False where another lane has to decide, here and below. */

@@ -141,7 +141,7 @@ __noinline int steer(struct xdp_md *ctx, __u32 number, __u32 hash, __u32 headers
 }
 
 /*
- * For the fast lane, which has no struct packet to hand round: hands the packet to the target with
+ * For the lanes that know no outcome but a simple one: hands the packet to the target with
  * the number, or, where that is 0, to the listener's. The number of who took it, of a group its
  * member's. 0: nobody did, or it is not as simple as that; then the frame is as it was, and the
  * full lane decides.

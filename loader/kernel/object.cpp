@@ -197,6 +197,11 @@ Result<LoadedObject> LoadedObject::load(const ObjectOptions& options) {
     const auto group_pattern = set_group_pattern(object->get());
     if (!group_pattern) return fail(group_pattern.error());
     choose_program(object->get(), pipeline_name, options.pipeline);
+    if (!options.pipeline) {
+        const auto remembered = find_map(object->get(), "destinations");
+        if (!remembered) return fail(remembered.error());
+        ::bpf_map__set_autocreate(*remembered, false);
+    }
     choose_program(object->get(), socket_lookup_name, options.socket_lookup);
     if (const int failed = ::bpf_object__load(object->get()); failed != 0)
         return fail(load_error(-failed, log.get(), options.verifier_log));

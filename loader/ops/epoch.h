@@ -3,16 +3,18 @@
 // remember is over. Private to this box.
 #pragma once
 
+#include <functional>
+
 #include <xdemux/base/error.h>
 #include <xdemux/ops/tables.h>
 
 namespace xdemux {
 
-/// Until end_change(), programs remember nothing and look everything up. To be called before the first write to what
-/// the epoch is of; no harm where a killed writer was in the midst of a change.
-Status begin_change(const Tables& tables);
+/// Does `write`, which changes listeners or local routes in the maps: programs look everything up meanwhile, and what
+/// they remembered before is over when it returns, failed or not. A change that a killed writer began is ended too.
+Status change_epoch(const Tables& tables, const std::function<Status()>& write);
 
-/// What was looked up before counts no more. After the last write; it does nothing where no change was begun.
+/// Ends the change of a killed writer; nothing where there is none. What he changed must be whole again.
 Status end_change(const Tables& tables);
 
 }  // namespace xdemux

@@ -71,6 +71,26 @@ Status full(const MapHandle& table, std::size_t needed) {
                             table.name(), table.capacity(), needed));
 }
 
+Status write_entries(const Tables& tables, const TablesDelta& delta) {
+    for (const auto& entry : delta.exact_put) {
+        const auto value = encode(entry.value, prefix_bits(entry.key));
+        if (auto put = tables.listen_addrs.put(encode(entry.key), value); !put) return put;
+    }
+    for (const auto& entry : delta.prefix_put) {
+        const auto value = encode(entry.value, entry.key.prefix.length);
+        if (auto put = tables.listen_prefixes.put(encode(entry.key), value); !put) return put;
+    }
+    for (const auto& entry : delta.slots_put)
+        write_slot(tables.port_slots[port_index(entry.key.proto, entry.key.port)], entry.value);
+    for (const auto& key : delta.exact_erase) {
+        if (auto erased = tables.listen_addrs.erase(encode(key)); !erased) return fail(erased.error());
+    }
+    for (const auto& key : delta.prefix_erase) {
+        if (auto erased = tables.listen_prefixes.erase(encode(key)); !erased) return fail(erased.error());
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<ListenerTables> read_listener_tables(const Tables& tables) {
@@ -96,24 +116,7 @@ Result<ListenerTables> read_listener_tables(const Tables& tables) {
 }
 
 Status write_delta(const Tables& tables, const TablesDelta& delta) {
-    if (auto begun = begin_change(tables); !begun) return begun;
-    for (const auto& entry : delta.exact_put) {
-        const auto value = encode(entry.value, prefix_bits(entry.key));
-        if (auto put = tables.listen_addrs.put(encode(entry.key), value); !put) return put;
-    }
-    for (const auto& entry : delta.prefix_put) {
-        const auto value = encode(entry.value, entry.key.prefix.length);
-        if (auto put = tables.listen_prefixes.put(encode(entry.key), value); !put) return put;
-    }
-    for (const auto& entry : delta.slots_put)
-        write_slot(tables.port_slots[port_index(entry.key.proto, entry.key.port)], entry.value);
-    for (const auto& key : delta.exact_erase) {
-        if (auto erased = tables.listen_addrs.erase(encode(key)); !erased) return fail(erased.error());
-    }
-    for (const auto& key : delta.prefix_erase) {
-        if (auto erased = tables.listen_prefixes.erase(encode(key)); !erased) return fail(erased.error());
-    }
-    return end_change(tables);
+    return change_epoch(tables, [&] { return write_entries(tables, delta); });
 }
 
 Status check_room(const Tables& tables, const ListenerTableSizes& present, const TablesDelta& delta) {

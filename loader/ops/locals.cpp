@@ -132,9 +132,7 @@ Status write_locals(const Tables& tables, const LocalTables& plan) {
     if (!hot) return fail(hot.error());
     const Change change = change_of(*entries, entries_of(plan));
     if (change.empty() && is_same(*hot, beside(*hot, plan.hot))) return end_change(tables);
-    if (auto begun = begin_change(tables); !begun) return begun;
-    if (auto written = write_change(tables, change, plan.hot); !written) return written;
-    return end_change(tables);
+    return change_epoch(tables, [&] { return write_change(tables, change, plan.hot); });
 }
 
 }  // namespace
@@ -152,6 +150,7 @@ Status refresh_locals(Instance& instance, const std::set<Prefix>& named) {
     return write_locals(instance.tables(), *wanted);
 }
 
+// Programs do not remember link addresses.
 Status forget_links(const Tables& tables) {
     const auto present = present_entries(tables);
     if (!present) return fail(present.error());

@@ -43,7 +43,7 @@ Status undo_from_5(Instance& instance) {
     return forget_links(instance.tables());
 }
 
-Status nothing(Instance&) {
+Status no_step(Instance&) {
     return {};
 }
 
@@ -53,8 +53,8 @@ Status nothing(Instance&) {
 /// Without a gap, up to our version. What came before 4 was never given out with an upgrade, and has other layouts.
 constexpr std::array steps{
     MigrationStep{4, begin_from_4, undo_from_4, finish_from_4},
-    MigrationStep{5, begin_from_5, undo_from_5, nothing},
-    MigrationStep{6, nothing, nothing, nothing},
+    MigrationStep{5, begin_from_5, undo_from_5, no_step},
+    MigrationStep{6, no_step, no_step, no_step},
 };
 static_assert(steps.back().from + 1 == contract::CONTRACT_VERSION);
 

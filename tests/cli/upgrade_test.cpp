@@ -77,17 +77,19 @@ TEST_F(Upgrade, BringsTablesOfContract4ToOurs) {
     EXPECT_EQ(expect_json("status", "status")["contract"], ours);
 }
 
-TEST_F(Upgrade, BringsTablesOfContract5ToOursAndClosedPortsStayClosed) {
+TEST_F(Upgrade, BringsTablesOfContract5And6ToOursAndClosedPortsStayClosed) {
     attach("--enforce --closed drop");
     const std::string question = "explain tcp 192.0.2.2:5000 192.0.2.1:9";
     const Json before = expect_json(question, "explain");
     EXPECT_EQ(before["action"], "drop");
-    pretend(5);
-    expect_all_refused(has_version(5) + "; run xdemux upgrade");
-    expect_tells("upgrade",
-                 fmt::format("the tables of instance \"{}\" went from contract version 5 to {}\n", instance(), ours));
-    EXPECT_EQ(expect_json(question, "explain"), before);
-    EXPECT_EQ(expect_json("status", "status")["contract"], ours);
+    for (const std::uint32_t from : {5U, 6U}) {
+        pretend(from);
+        expect_all_refused(has_version(from) + "; run xdemux upgrade");
+        expect_tells("upgrade", fmt::format("the tables of instance \"{}\" went from contract version {} to {}\n",
+                                            instance(), from, ours));
+        EXPECT_EQ(expect_json(question, "explain"), before);
+        EXPECT_EQ(expect_json("status", "status")["contract"], ours);
+    }
 }
 
 TEST_F(Upgrade, GoesOnWithOneThatWasBrokenOff) {

@@ -2,6 +2,12 @@
 // What programs remember of listeners and local routes ends with each change of them. Packets are run by the program
 // itself, not traced: a trace asks the tables.
 #include <algorithm>
+#include <atomic>
+#include <functional>
+#include <map>
+#include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include <linux/bpf.h>
@@ -55,7 +61,7 @@ class OpsEpoch : public InstanceTest {
         auto instance = Instance::open_for_change(name_).value();
         ASSERT_TRUE(refresh_locals(instance));
     }
-    /// Of a SYN to that endpoint; twice the same, since the second one is answered by memory.
+    /// Of a SYN to that endpoint; twice the same, though the second one may be answered by memory.
     [[nodiscard]] std::uint32_t action(const std::string& destination) const {
         const std::uint32_t first = run_packet(destination);
         EXPECT_EQ(run_packet(destination), first);
@@ -94,7 +100,7 @@ TEST_F(OpsEpoch, ends_with_each_change_of_a_listener) {
     EXPECT_EQ(action(web), XDP_DROP);
     change(listener(web, TargetKind::pass, ListenerVerb::replace));
     EXPECT_EQ(action(web), XDP_PASS);
-    // The address keeps its hint, so that memory would still be asked.
+    // The port's slot keeps its hint, so that memory would still be asked.
     change(listener("192.0.2.99:80"));
     change(listener(web, TargetKind::pass, ListenerVerb::remove));
     EXPECT_EQ(action(web), XDP_DROP);
@@ -117,6 +123,65 @@ TEST_F(OpsEpoch, ends_with_each_change_of_a_local_address) {
     refresh();
     EXPECT_EQ(action("198.18.9.5:80"), XDP_DROP);
     run("ip addr flush to 198.18.9.0/24 dev xd0");
+}
+
+/// Looks at the tables and at the epoch before and after, over and over, while `change` is made. In an even epoch they
+/// are always the same.
+template <typename Look>
+void expect_one_state_an_epoch(const Instance& instance, const Look& look, const std::function<void()>& change) {
+    const auto epoch_now = [&] { return instance.tables().local_hot.find(0).value().value().epoch; };
+    std::map<__u32, decltype(look())> states;
+    std::atomic<bool> begun = false, over = false;
+    std::size_t differing = 0;
+    std::thread reader([&] {
+        for (bool last = false; !last;) {
+            last = over;
+            const __u32 before = epoch_now();
+            const auto state = look();
+            if (before % 2 == 0 && before == epoch_now())
+                differing += states.try_emplace(before, state).first->second == state ? 0 : 1;
+            begun = true;
+        }
+    });
+    EXPECT_TRUE(wait_until([&] { return begun.load(); }));
+    change();
+    over = true;
+    reader.join();
+    EXPECT_EQ(differing, 0U);
+    EXPECT_GT(states.size(), 1U) << "nothing was changed while one looked";
+}
+
+TEST_F(OpsEpoch, is_odd_from_the_first_write_of_a_listener_to_the_last) {
+    const auto instance = Instance::open(name_).value();
+    const auto entries = [&] {
+        std::size_t count = 0;
+        EXPECT_TRUE(instance.tables().listen_addrs.for_each([&](const auto&, const auto&) { return ++count > 0; }));
+        return count;
+    };
+    expect_one_state_an_epoch(instance, entries, [&] {
+        for (int i = 0; i < 5; ++i) {
+            change(listener("192.0.2.1:1000-9999"));
+            change(listener("192.0.2.1:1000-9999", TargetKind::pass, ListenerVerb::remove));
+        }
+    });
+}
+
+TEST_F(OpsEpoch, is_odd_from_the_first_write_of_a_local_address_to_the_last) {
+    const auto instance = Instance::open(name_).value();
+    const auto locals = [&] {
+        std::size_t count = 0;
+        EXPECT_TRUE(instance.tables().local_routes.for_each([&](const auto&, const auto&) { return ++count > 0; }));
+        const auto hot = instance.tables().local_hot.find(0).value().value();
+        return std::pair(count, std::string(reinterpret_cast<const char*>(&hot.ipv4), sizeof hot.ipv4));
+    };
+    expect_one_state_an_epoch(instance, locals, [&] {
+        for (int i = 0; i < 3; ++i) {
+            run("ip addr add 198.18.9.1/32 dev xd0");
+            refresh();
+            run("ip addr del 198.18.9.1/32 dev xd0");
+            refresh();
+        }
+    });
 }
 
 TEST_F(OpsEpoch, stays_where_nothing_changes) {

@@ -138,14 +138,43 @@ class Lanes : public ProgTest {
             to.add_prefix(entry(83, TARGET_PASS, 104, here), "192.0.2.0", 24);
             to.add_prefix(entry(84, TARGET_PASS, 105), "2001:db8::", 32);
             to.add_prefix(entry(0, TARGET_DROP, 106), beyond_ipv6, 128);
+            to.add_exact(entry(85, TARGET_STEER, 107), beyond_ipv4);
+            to.add_prefix(entry(86, TARGET_STEER, 107, here), "2001:db8::", 32);
+            to.add_wildcard(entry(87, TARGET_STEER, 107, here), FAMILY_IPV4);
+            Entry guarded = entry(84, TARGET_PASS, 108);
+            guarded.guarded = true;
+            to.add_exact(guarded, beyond_ipv4);
         }
+        to.add_guard(108, {{"192.0.2.0", 24}});
+        target cpu{};
+        cpu.kind = TARGET_CPU;
+        cpu.fallback = TARGET_DROP;
+        cpu.count = 1;
+        to.set_target(TARGET_FIRST, cpu);
+        to.set_listener_target(107, TARGET_FIRST);
+        to.add_cpu(0);
+    }
+
+    /// Packets of each listener.
+    std::vector<std::uint64_t> listened() {
+        std::vector<std::uint64_t> packets;
+        for (std::uint32_t id = 80; id <= 108; id++)
+            packets.push_back(program().listener(id).packets);
+        return packets;
+    }
+    static std::vector<std::uint64_t> less(std::vector<std::uint64_t> after, const std::vector<std::uint64_t>& before) {
+        std::ranges::transform(after, before, after.begin(), std::minus());
+        return after;
     }
 
     void expect_same(const Packet& packet) {
         const ReasonCounts before = program().reasons();
+        const auto listened_before = listened();
         const RunResult lean = program().run(packet);
         const ReasonCounts between = program().reasons();
+        const auto listened_between = listened();
         const TracedRun full = program().run_traced(packet, ~program().settings().trace_key);
+        EXPECT_EQ(less(listened_between, listened_before), less(listened(), listened_between));
         EXPECT_EQ(lean.action, full.action);
         EXPECT_EQ(hex(lean.frame), hex(full.frame));
         EXPECT_EQ(moved(before, between), moved(between, program().reasons()));
@@ -199,10 +228,19 @@ TEST_F(Lanes, AgreeBesideListenersOnAllPorts) {
 }
 
 TEST_F(Lanes, AgreeWhereSlotsDoNotTellAll) {
-    for (const auto& settings : {enforce(VERDICT_DROP), enforce(VERDICT_REJECT), monitor(VERDICT_DROP, true)}) {
+    for (const auto& settings :
+         {enforce(VERDICT_DROP), enforce(VERDICT_REJECT), enforce(VERDICT_PASS, true), monitor(VERDICT_DROP, true)}) {
         expect_same_under(settings, [&](Program& program) { fill_more(program); });
         EXPECT_GT(program().remembered_destinations(), 20U);
+        const auto steered = program().target_count(TARGET_FIRST).packets;
+        EXPECT_EQ(steered > 0, program().settings().rules.mode == MODE_ENFORCE);
     }
+}
+
+TEST_F(Lanes, AgreeWhereSlotsDoNotTellAllAndTheInterfaceForwards) {
+    Testbed::get().set_forwarding(true);
+    expect_same_under(enforce(VERDICT_DROP), [&](Program& program) { fill_more(program); });
+    Testbed::get().set_forwarding(false);
 }
 
 TEST_F(Lanes, AgreeWhereTheInterfaceForwards) {

@@ -47,6 +47,12 @@ static int swap_half(__u32* half, __u32 from, __u32 to) {
     return watched_swap(half, &present, to, 4);
 }
 
+static int swap_word(__u64* word, __u64 from, __u64 to) {
+    uint64_t present = from;
+
+    return watched_swap(word, &present, to, 8);
+}
+
 static void memory_fence(void) {
     watched_fence();
 }
@@ -155,11 +161,11 @@ enum path_inserted path_insert(const struct flow_key* key, __u32 use) {
 __u64 path_recall(const struct destination* place, const struct path_destination* key, __u32 epoch) {
     const struct destination_key asked = {{key->addr[0], key->addr[1]}, key->endpoint};
 
-    return recall(place, &asked, epoch);
+    return destination_recall(place, &asked, epoch);
 }
 
 void path_remember(struct destination* place, const struct path_destination* key, __u32 epoch, __u64 answer) {
     const struct destination_key asked = {{key->addr[0], key->addr[1]}, key->endpoint};
 
-    remember(place, &asked, epoch, answer);
+    destination_remember(place, &asked, epoch, answer);
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a CPU remembers of destinations, when programs interrupt each other on it: two interruptions at any of the
-// accesses of a program that writes or reads a place. Nobody ever gets another destination's answer.
+// accesses of a program that writes or reads a place, each of which does all that it does. Nobody gets another
+// destination's answer.
+#include <algorithm>
 #include <cstddef>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -45,6 +48,10 @@ class Interruptions : public Watch {
     void store(void* at, std::uint64_t value, std::size_t size, watched_order order) override {
         pause();
         Watch::store(at, value, size, order);
+    }
+    bool swap(void* at, std::uint64_t& expected, std::uint64_t value, std::size_t size) override {
+        pause();
+        return Watch::swap(at, expected, value, size);
     }
     [[nodiscard]] std::size_t accesses() const { return accesses_; }
 

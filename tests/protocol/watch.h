@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Whoever is asked for each access to a flow table's memory: valid C and C++. In C it is called by
+ * Whoever is asked for each access to memory that the data path shares: valid C and C++. In C it is called by
  * name; in C++ a Watch is set, which does the access, or something else. It knows no flow.
  */
 #ifndef XDEMUX_TESTS_PROTOCOL_WATCH_H

@@ -220,7 +220,7 @@ XDEMUX_ASSERT_LAYOUT(struct listen_addr, 24);
 XDEMUX_CONSTANT(DESTINATIONS, 4096);
 struct destination {
 	__u64 stamp;	/* (epoch + 1) << 32 | how often the place was written; less: nothing */
-	__u64 addr[2];	/* as on the wire; of IPv4 the first half of the first */
+	__u64 addr[2];	/* as on the wire; of IPv4 in the lower half of the first */
 	__u64 endpoint; /* family << 56 | proto << 48 | port << 32 | ifindex of the packet's device
 			 */
 	__u64 answer;	/* as bpf/destination.h packs it */
@@ -592,14 +592,15 @@ struct flow_writer {
 XDEMUX_ASSERT_LAYOUT(struct flow_writer, 8);
 
 /*
- * Map local_hot, array of one: the first few local addresses in one cache line, the rest is asked
- * of local_routes only where `more` says so. Unused places repeat an address that is always local,
- * never zero.
+ * Map local_hot, array of one: the first few local addresses in its first cache line, the rest is
+ * asked of local_routes only where `more` says so. Unused places repeat an address that is always
+ * local, never zero.
  *
  * `epoch` is that of the local routes and of the listeners. User space makes it odd before it
- * changes any of them, and even again, a greater number, when the change is whole. While it is odd
- * nothing is remembered in `destinations`, and what was remembered in another epoch is over. So a
- * writer that is killed leaves them all to be looked up, until the next one has put things right.
+ * changes any of them that `destinations` may remember, and even again, a greater number, when the
+ * change is over. While it is odd nothing is remembered, and what was remembered in another epoch
+ * is over. So a writer that is killed leaves them all to be looked up, until the next one has put
+ * things right.
  */
 XDEMUX_CONSTANT(LOCAL_HOT_IPV4, 4);
 XDEMUX_CONSTANT(LOCAL_HOT_IPV6, 3);
