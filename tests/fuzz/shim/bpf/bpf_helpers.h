@@ -17,6 +17,7 @@
 #undef __always_inline /* glibc's means less */
 #define __always_inline inline __attribute__((always_inline))
 #define __noinline __attribute__((noinline))
+#define barrier() __asm__ volatile("" ::: "memory")
 #define barrier_var(var) __asm__ volatile("" : "+r"(var))
 
 #define WORLD_MAP(map)                                                                                        \
