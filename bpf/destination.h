@@ -121,7 +121,7 @@ static __always_inline void destination_remember(struct destination *d,
 	write_once(&d->stamp, (__u64)(epoch + 1) << 32 | (__u32)(stamp + 1));
 }
 
-/* The same of a packet. */
+/* The answer for a packet, in the present epoch; 0: nothing is known. */
 static __always_inline __u64 destination_known(const struct xdp_md *ctx, const struct packet *p)
 {
 	struct destination_key key = destination_key(ctx, p);

@@ -5,13 +5,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
-#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "data_path.h"
-#include "watch.h"
+#include "interruptions.h"
 
 namespace xdemux::test::destination_test {
 namespace {
@@ -31,44 +30,6 @@ constexpr Pair pairs[] = {
     {{{1, 2}, 3}, {{1, 2}, 6}}, {{{1, 2}, 3}, {{4, 5}, 6}, 6},
 };
 constexpr __u64 answer_one = 101, answer_other = 202;
-
-/// At the first access and at the second, from 0: what they do is not interrupted.
-class Interruptions : public Watch {
-  public:
-    struct At {
-        std::size_t access;
-        std::function<void()> intruder;
-    };
-    explicit Interruptions(std::vector<At> list) : list_(std::move(list)) {}
-
-    std::uint64_t load(const void* at, std::size_t size) override {
-        pause();
-        return Watch::load(at, size);
-    }
-    void store(void* at, std::uint64_t value, std::size_t size, watched_order order) override {
-        pause();
-        Watch::store(at, value, size, order);
-    }
-    bool swap(void* at, std::uint64_t& expected, std::uint64_t value, std::size_t size) override {
-        pause();
-        return Watch::swap(at, expected, value, size);
-    }
-    [[nodiscard]] std::size_t accesses() const { return accesses_; }
-
-  private:
-    void pause() {
-        const std::size_t access = accesses_++;
-        for (const At& each : list_) {
-            if (each.access != access) continue;
-            Watch plain;
-            const Watching watching(plain);
-            each.intruder();
-        }
-    }
-
-    std::vector<At> list_;
-    std::size_t accesses_ = 0;
-};
 
 class Destination : public ::testing::TestWithParam<Pair> {
   protected:
@@ -92,7 +53,7 @@ class Destination : public ::testing::TestWithParam<Pair> {
             for (std::size_t m = n; m < accesses_most; ++m) {
                 SCOPED_TRACE(::testing::Message() << n << ", " << m);
                 place_ = before;
-                Interruptions watch({{n, first}, {m, second}});
+                Interruption watch(std::vector<Interruption::At>{{n, first}, {m, second}});
                 {
                     const Watching watching(watch);
                     program();

@@ -5,15 +5,23 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <utility>
+#include <vector>
 
 #include "watch.h"
 
 namespace xdemux::test {
 
-/// Counts the accesses, and at the nth, from 0, lets `intruder` do all that it does before it.
+/// Counts the accesses, and at the nth, from 0, lets an intruder do all that it does before it; or several, each at
+/// its own.
 class Interruption : public Watch {
   public:
-    Interruption(std::size_t nth, std::function<void()> intruder) : nth_(nth), intruder_(std::move(intruder)) {}
+    struct At {
+        std::size_t nth;
+        std::function<void()> intruder;
+    };
+    Interruption(std::size_t nth, std::function<void()> intruder) : list_{{nth, std::move(intruder)}} {}
+    explicit Interruption(std::vector<At> list) : list_(std::move(list)) {}
 
     std::uint64_t load(const void* at, std::size_t size) override {
         pause();
@@ -27,19 +35,22 @@ class Interruption : public Watch {
         pause();
         return Watch::swap(at, expected, value, size);
     }
-    /// Whether there was such an access.
-    [[nodiscard]] bool happened() const { return accesses_ > nth_; }
+    /// Whether there was such an access, as the first is for.
+    [[nodiscard]] bool happened() const { return accesses_ > list_.front().nth; }
+    [[nodiscard]] std::size_t accesses() const { return accesses_; }
 
   private:
     void pause() {
-        if (accesses_++ != nth_) return;
-        Watch plain;
-        const Watching watching(plain);
-        intruder_();
+        const std::size_t access = accesses_++;
+        for (const At& each : list_) {
+            if (each.nth != access) continue;
+            Watch plain;
+            const Watching watching(plain);
+            each.intruder();
+        }
     }
 
-    std::size_t nth_;
-    std::function<void()> intruder_;
+    std::vector<At> list_;
     std::size_t accesses_ = 0;
 };
 
