@@ -127,15 +127,29 @@ static __always_inline int read_key(const __u8* frame, const void* end, struct f
     return 1;
 }
 
-// A hit counts for the flow; a miss asks an array for the listener, as least_demux does; both count.
+// After a flow was looked up: a miss asks an array for the listener, as least_demux does; both count.
+static __always_inline int conclude(int is_hit, __u32 index, __u64 length) {
+    const struct answer* answer;
+    __u32 zero = 0;
+
+    if (!is_hit) {
+        answer = bpf_map_lookup_elem(&answers, &index);
+        if (!answer) return XDP_ABORTED;
+        add(bpf_map_lookup_elem(&listeners, &answer->listener[0]), length);
+    }
+    add(bpf_map_lookup_elem(&reasons, &zero), length);
+    add(bpf_map_lookup_elem(&ports, &index), length);
+    return action;
+}
+
+// A hit counts for the flow.
 SEC("xdp.frags")
 int hash_flows(struct xdp_md* ctx) {
     const void* end = (void*)(long)ctx->data_end;
     const __u8* frame = (void*)(long)ctx->data;
-    const struct answer* answer;
     struct flow_key key = {};
     struct flow_count* flow;
-    __u32 index, zero = 0;
+    __u32 index;
     __u64 length = end - (void*)frame;
 
     if (!read_key(frame, end, &key)) return XDP_ABORTED;
@@ -145,14 +159,8 @@ int hash_flows(struct xdp_md* ctx) {
         __sync_fetch_and_add(&flow->packets, 1);
         __sync_fetch_and_add(&flow->bytes, length);
         flow->last_seen_ns = bpf_ktime_get_coarse_ns();
-    } else {
-        answer = bpf_map_lookup_elem(&answers, &index);
-        if (!answer) return XDP_ABORTED;
-        add(bpf_map_lookup_elem(&listeners, &answer->listener[0]), length);
     }
-    add(bpf_map_lookup_elem(&reasons, &zero), length);
-    add(bpf_map_lookup_elem(&ports, &index), length);
-    return action;
+    return conclude(!!flow, index, length);
 }
 
 // The memory of a flow table, of which the bench hands over the program's own; set before load: how many lines it has.
@@ -222,9 +230,8 @@ static __always_inline struct flow_ipv4* least_look_up(const __u8* frame) {
 SEC("xdp.frags")
 int least_flows(struct xdp_md* ctx) {
     const __u8* frame = (void*)(long)ctx->data;
-    const struct answer* answer;
     struct flow_ipv4* entry;
-    __u32 index, zero = 0;
+    __u32 index;
     __u64 length;
 
     if ((void*)(frame + PLAIN_HEADERS) > (void*)(long)ctx->data_end) return XDP_ABORTED;
@@ -233,14 +240,8 @@ int least_flows(struct xdp_md* ctx) {
     entry = least_look_up(frame);
     if (entry) {
         __sync_fetch_and_add(&entry->traffic, 1ull << FLOW_PACKETS_SHIFT | length);
-    } else {
-        answer = bpf_map_lookup_elem(&answers, &index);
-        if (!answer) return XDP_ABORTED;
-        add(bpf_map_lookup_elem(&listeners, &answer->listener[0]), length);
     }
-    add(bpf_map_lookup_elem(&reasons, &zero), length);
-    add(bpf_map_lookup_elem(&ports, &index), length);
-    return action;
+    return conclude(!!entry, index, length);
 }
 
 // One random line of the table is read, and nothing else done.
